@@ -1,0 +1,73 @@
+//! What can go wrong in a store, as things that a caller can act on.
+
+use std::{io, path::PathBuf};
+
+use crate::Revision;
+
+/// Why a store refused or failed. A lost compare is not an error: see [`crate::TxnOutcome`].
+#[non_exhaustive]
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The revision asked for is gone; list again at the current one (`410 Expired`).
+    #[error("revision {requested} has been compacted (oldest retained is {compacted})")]
+    Compacted {
+        /// What was asked for.
+        requested: Revision,
+        /// The last revision that compaction removed.
+        compacted: Revision,
+    },
+    /// The revision asked for has not been written yet.
+    #[error("revision {requested} is in the future (current is {current})")]
+    Future {
+        /// What was asked for.
+        requested: Revision,
+        /// The store's newest revision.
+        current: Revision,
+    },
+    /// The disk is full: writes are refused until space returns, reads are served.
+    #[error("no space left to write in {path}")]
+    Full {
+        /// The directory or file that could not grow.
+        path: PathBuf,
+    },
+    /// Stored bytes fail their checksum, or make no sense, in a place that a torn write can't explain.
+    #[error("{path} is corrupt at offset {offset}: {detail}")]
+    Corrupt {
+        /// The damaged file.
+        path: PathBuf,
+        /// Byte offset of the first bad record.
+        offset: u64,
+        /// What was found there.
+        detail: String,
+    },
+    /// Another process holds the data directory.
+    #[error("{path} is in use by another process")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {kind}")]
+    Io {
+        /// What was being done: `open`, `write`, `fsync`.
+        action: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// The system's reason, in its own words.
+        kind: String,
+    },
+    /// The engine stopped: it was shut down, or an earlier fsync failed and nothing more is acknowledged.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl StoreError {
+    /// Wraps an I/O error with what was being done to which file.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, error: &io::Error) -> Self {
+        let path = path.into();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
+            _ => StoreError::Io { action, path, kind: error.to_string() },
+        }
+    }
+}
