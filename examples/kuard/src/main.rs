@@ -44,6 +44,7 @@ async fn main() -> ExitCode {
         ["cat", path] => std::fs::read_to_string(path)
             .map(|text| print!("{text}"))
             .map_err(|error| format!("{path}: {error}")),
+        ["wait"] => server::until_told_to_stop().await,
         ["exit", code] => return ExitCode::from(code.parse().unwrap_or(1)),
         // Anything else are a container's `args`, which the page shows.
         _ => server::run(8080).await,

@@ -41,8 +41,9 @@ impl ResolvConf {
                     .extend(words.filter_map(|word| word.parse::<IpAddr>().ok())),
                 Some("search") => conf.search = words.map(str::to_owned).collect(),
                 Some("options") => {
-                    let ndots = words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok());
-                    conf.ndots = ndots.last().unwrap_or(conf.ndots);
+                    let mut ndots =
+                        words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok());
+                    conf.ndots = ndots.next().unwrap_or(conf.ndots);
                 }
                 _ => {}
             }

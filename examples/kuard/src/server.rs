@@ -45,24 +45,33 @@ type Shared = Arc<Mutex<State>>;
 pub(crate) async fn run(port: u16) -> Result<(), String> {
     let listener = TcpListener::bind(("0.0.0.0", port)).await;
     let listener = listener.map_err(|error| format!("port {port}: {error}"))?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     println!("kuard {} serving on port {port}", environment::colour());
     let state = Shared::default();
+    let mut stop = std::pin::pin!(until_told_to_stop());
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(_) => continue,
             },
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            stopped = &mut stop => break stopped?,
         };
         let state = state.clone();
         let service = service_fn(move |request| answer(state.clone(), request));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
     println!("kuard stopping");
+    Ok(())
+}
+
+/// Waits for SIGTERM or SIGINT.
+pub(crate) async fn until_told_to_stop() -> Result<(), String> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
     Ok(())
 }
 
