@@ -172,3 +172,75 @@ fn settle<E: Display>(
     }
     queue.done(&key);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use serde_json::json;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::testing::FakeApi;
+
+    const COLLECTION: &str = "/api/v1/namespaces/default/configmaps";
+
+    /// Runs a controller of ConfigMaps for `seconds`; tells when each attempt was made.
+    async fn attempts<F>(seconds: u64, answer: F) -> Vec<u128>
+    where
+        F: Fn(usize) -> Result<Action, String> + Send + Sync + Clone + 'static,
+    {
+        let api = FakeApi::new();
+        api.put_new(COLLECTION, &json!({"metadata": {"name": "a"}}));
+        let ctx = Context::new(api.client());
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let start = Instant::now();
+        let seen = times.clone();
+        let informer = ctx.hub.informer::<ConfigMap>();
+        let running = Controller::new("test", ctx.clone())
+            .owns_keys(&informer)
+            .run(2, move |key| {
+                assert_eq!(key, Key::new("default", "a"));
+                let mut seen = seen.lock().unwrap();
+                seen.push(start.elapsed().as_millis());
+                let (answer, attempt) = (answer.clone(), seen.len());
+                async move { answer(attempt) }
+            });
+        let timer = async {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            ctx.cancel.cancel();
+        };
+        tokio::join!(running, timer);
+        let times = times.lock().unwrap().clone();
+        let first = times[0];
+        times.into_iter().map(|time| time - first).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_brings_the_key_back_after_growing_delays() {
+        let times = attempts(10, |attempt| match attempt {
+            1..4 => Err("not yet".into()),
+            _ => Ok(Action::Done),
+        });
+        assert_eq!(times.await, [0, 5, 15, 35]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_an_error_of_that_key_alone() {
+        let times = attempts(10, |attempt| {
+            assert!(attempt > 1, "a panic in the test's reconciler");
+            Ok(Action::Done)
+        });
+        assert_eq!(times.await, [0, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_can_ask_to_be_seen_again() {
+        let times = attempts(10, |attempt| match attempt {
+            1 => Ok(Action::After(Duration::from_secs(3))),
+            _ => Ok(Action::Done),
+        });
+        assert_eq!(times.await, [0, 3000]);
+    }
+}

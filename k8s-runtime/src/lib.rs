@@ -17,6 +17,8 @@ mod object;
 mod queue;
 mod source;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock, TokioClock};

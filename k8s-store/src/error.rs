@@ -67,7 +67,11 @@ impl StoreError {
         let path = path.into();
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full { path },
-            _ => StoreError::Io { action, path, kind: error.to_string() },
+            _ => StoreError::Io {
+                action,
+                path,
+                kind: error.to_string(),
+            },
         }
     }
 }
