@@ -117,7 +117,12 @@ mod tests {
 
     #[track_caller]
     fn check(kind: FieldErrorKind, bad_value: Value, detail: &str, want: &str) {
-        let error = FieldError { field: "spec.x".to_owned(), kind, bad_value, detail: detail.to_owned() };
+        let error = FieldError {
+            field: "spec.x".to_owned(),
+            kind,
+            bad_value,
+            detail: detail.to_owned(),
+        };
         assert_eq!(error.to_string(), want);
     }
 
@@ -125,16 +130,47 @@ mod tests {
     fn messages_read_as_kubernetes_words_them() {
         use FieldErrorKind as Kind;
         check(Kind::Required, json!(""), "", "spec.x: Required value");
-        check(Kind::Required, json!(""), "for ports", "spec.x: Required value: for ports");
-        check(Kind::Invalid, json!(-1), "must be greater than or equal to 0",
-            "spec.x: Invalid value: -1: must be greater than or equal to 0");
-        check(Kind::NotSupported, json!("x"), r#"supported values: "A", "B""#,
-            r#"spec.x: Unsupported value: "x": supported values: "A", "B""#);
-        check(Kind::Duplicate, json!("a"), "", r#"spec.x: Duplicate value: "a""#);
-        check(Kind::TooLong, json!("aaa"), "may not be more than 253 bytes",
-            "spec.x: Too long: may not be more than 253 bytes");
-        check(Kind::Forbidden, json!("a"), "may not be set", "spec.x: Forbidden: may not be set");
-        check(Kind::Invalid, Value::Null, "field is immutable",
-            r#"spec.x: Invalid value: "null": field is immutable"#);
+        check(
+            Kind::Required,
+            json!(""),
+            "for ports",
+            "spec.x: Required value: for ports",
+        );
+        check(
+            Kind::Invalid,
+            json!(-1),
+            "must be greater than or equal to 0",
+            "spec.x: Invalid value: -1: must be greater than or equal to 0",
+        );
+        check(
+            Kind::NotSupported,
+            json!("x"),
+            r#"supported values: "A", "B""#,
+            r#"spec.x: Unsupported value: "x": supported values: "A", "B""#,
+        );
+        check(
+            Kind::Duplicate,
+            json!("a"),
+            "",
+            r#"spec.x: Duplicate value: "a""#,
+        );
+        check(
+            Kind::TooLong,
+            json!("aaa"),
+            "may not be more than 253 bytes",
+            "spec.x: Too long: may not be more than 253 bytes",
+        );
+        check(
+            Kind::Forbidden,
+            json!("a"),
+            "may not be set",
+            "spec.x: Forbidden: may not be set",
+        );
+        check(
+            Kind::Invalid,
+            Value::Null,
+            "field is immutable",
+            r#"spec.x: Invalid value: "null": field is immutable"#,
+        );
     }
 }

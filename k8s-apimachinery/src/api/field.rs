@@ -62,7 +62,12 @@ pub fn collect_update(
 impl<'p, 'v> Field<'p, 'v> {
     fn root(object: &'v Object, faults: &'p RefCell<Vec<FieldError>>) -> Self {
         let tree = Tree::Root(object.as_map());
-        Self { faults, parent: None, segment: Segment::Root, tree }
+        Self {
+            faults,
+            parent: None,
+            segment: Segment::Root,
+            tree,
+        }
     }
 
     fn child<'c>(&'c self, segment: Segment<'c>, value: Option<&'v Value>) -> Field<'c, 'v> {
@@ -70,12 +75,20 @@ impl<'p, 'v> Field<'p, 'v> {
             None | Some(Value::Null) => Tree::Absent,
             Some(value) => Tree::Value(value),
         };
-        Field { faults: self.faults, parent: Some(self), segment, tree }
+        Field {
+            faults: self.faults,
+            parent: Some(self),
+            segment,
+            tree,
+        }
     }
 
     /// The named child, which may be absent.
     pub fn get<'c>(&'c self, name: &'c str) -> Field<'c, 'v> {
-        self.child(Segment::Name(name), self.map().and_then(|map| map.get(name)))
+        self.child(
+            Segment::Name(name),
+            self.map().and_then(|map| map.get(name)),
+        )
     }
 
     /// The child under a key of a free map, as in `metadata.labels[app]`.
@@ -85,7 +98,10 @@ impl<'p, 'v> Field<'p, 'v> {
 
     /// The items of a list; none when it is absent.
     pub fn items(&self) -> impl ExactSizeIterator<Item = Field<'_, 'v>> {
-        let list = self.value().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let list = self
+            .value()
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
         let numbered = list.iter().enumerate();
         numbered.map(|(i, value)| self.child(Segment::Index(i), Some(value)))
     }
@@ -102,7 +118,9 @@ impl<'p, 'v> Field<'p, 'v> {
     /// Names of the children that are set.
     pub fn names(&self) -> impl Iterator<Item = &'v str> {
         let entries = self.map().into_iter().flatten();
-        entries.filter(|(_, value)| !value.is_null()).map(|(name, _)| name.as_str())
+        entries
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, _)| name.as_str())
     }
 
     /// The value, unless it is absent or this is the whole object.
@@ -200,7 +218,12 @@ impl<'p, 'v> Field<'p, 'v> {
 impl Field<'_, '_> {
     fn report(&self, kind: FieldErrorKind, bad_value: Value, detail: String) {
         let field = self.path();
-        self.faults.borrow_mut().push(FieldError { field, kind, bad_value, detail });
+        self.faults.borrow_mut().push(FieldError {
+            field,
+            kind,
+            bad_value,
+            detail,
+        });
     }
 
     fn own_value(&self) -> Value {
@@ -213,7 +236,11 @@ impl Field<'_, '_> {
 
     /// The field must be set.
     pub fn required(&self, detail: impl Into<String>) {
-        self.report(FieldErrorKind::Required, Value::String(String::new()), detail.into());
+        self.report(
+            FieldErrorKind::Required,
+            Value::String(String::new()),
+            detail.into(),
+        );
     }
 
     /// The value is wrong, for the given reason.
@@ -235,7 +262,11 @@ impl Field<'_, '_> {
 
     /// The field must not be set or changed, for the given reason.
     pub fn forbidden(&self, detail: impl Into<String>) {
-        self.report(FieldErrorKind::Forbidden, Value::String(String::new()), detail.into());
+        self.report(
+            FieldErrorKind::Forbidden,
+            Value::String(String::new()),
+            detail.into(),
+        );
     }
 
     /// The value is none of those supported.
@@ -328,7 +359,10 @@ impl Field<'_, '_> {
     /// A port number; an absent one counts as zero.
     pub fn must_be_port(&self) {
         if !(1..=65535).contains(&self.int().unwrap_or(0)) {
-            self.invalid_value(self.int().unwrap_or(0), "must be between 1 and 65535, inclusive");
+            self.invalid_value(
+                self.int().unwrap_or(0),
+                "must be between 1 and 65535, inclusive",
+            );
         }
     }
 
@@ -390,7 +424,10 @@ mod tests {
 
     #[test]
     fn absent_and_empty_are_the_same() {
-        let (new, old) = (object(json!({"a": {}, "b": "x"})), object(json!({"b": "y"})));
+        let (new, old) = (
+            object(json!({"a": {}, "b": "x"})),
+            object(json!({"b": "y"})),
+        );
         let faults = collect_update(&new, &old, |new, old| {
             new.get("a").must_not_change(&old.get("a"));
             new.get("b").must_not_change(&old.get("b"));

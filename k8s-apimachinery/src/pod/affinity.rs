@@ -11,15 +11,19 @@ pub fn matches_required(pod: &Pod, node: &Node) -> bool {
     if !wanted.all(|(key, value)| label(node, key) == Some(value.as_str())) {
         return false;
     }
-    let required = node_affinity(pod)
-        .and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+    let required = node_affinity(pod).and_then(|a| {
+        a.required_during_scheduling_ignored_during_execution
+            .as_ref()
+    });
     required.is_none_or(|selector| selector_matches(selector, node))
 }
 
 /// Sum of the weights of the preferred terms that the node matches.
 pub fn preferred_weight(pod: &Pod, node: &Node) -> i64 {
-    let preferred = node_affinity(pod)
-        .and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
+    let preferred = node_affinity(pod).and_then(|a| {
+        a.preferred_during_scheduling_ignored_during_execution
+            .as_ref()
+    });
     let terms = preferred.into_iter().flatten();
     // Unlike a required term, an empty preferred term matches every node.
     terms
@@ -64,7 +68,11 @@ fn compare(actual: Option<&str>, values: &[String]) -> Option<(i64, i64)> {
 }
 
 fn is_empty(term: &NodeSelectorTerm) -> bool {
-    let mut requirements = term.match_expressions.iter().chain(&term.match_fields).flatten();
+    let mut requirements = term
+        .match_expressions
+        .iter()
+        .chain(&term.match_fields)
+        .flatten();
     requirements.next().is_none()
 }
 
@@ -94,29 +102,49 @@ mod tests {
     #[track_caller]
     fn check(expression: Value, want: bool) {
         let terms = json!([{"matchExpressions": [expression]}]);
-        let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});
+        let required =
+            json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});
         let node = node("n1", json!({"zone": "a", "cores": "8"}));
         assert_eq!(matches_required(&with_affinity(required), &node), want);
     }
 
     #[test]
     fn operators_compare_the_nodes_label() {
-        check(json!({"key": "zone", "operator": "In", "values": ["a", "b"]}), true);
-        check(json!({"key": "zone", "operator": "In", "values": ["b"]}), false);
-        check(json!({"key": "zone", "operator": "NotIn", "values": ["b"]}), true);
-        check(json!({"key": "absent", "operator": "NotIn", "values": ["b"]}), true);
+        check(
+            json!({"key": "zone", "operator": "In", "values": ["a", "b"]}),
+            true,
+        );
+        check(
+            json!({"key": "zone", "operator": "In", "values": ["b"]}),
+            false,
+        );
+        check(
+            json!({"key": "zone", "operator": "NotIn", "values": ["b"]}),
+            true,
+        );
+        check(
+            json!({"key": "absent", "operator": "NotIn", "values": ["b"]}),
+            true,
+        );
         check(json!({"key": "zone", "operator": "Exists"}), true);
         check(json!({"key": "zone", "operator": "DoesNotExist"}), false);
-        check(json!({"key": "cores", "operator": "Gt", "values": ["4"]}), true);
-        check(json!({"key": "cores", "operator": "Lt", "values": ["8"]}), false);
-        check(json!({"key": "zone", "operator": "Gt", "values": ["4"]}), false);
+        check(
+            json!({"key": "cores", "operator": "Gt", "values": ["4"]}),
+            true,
+        );
+        check(
+            json!({"key": "cores", "operator": "Lt", "values": ["8"]}),
+            false,
+        );
+        check(
+            json!({"key": "zone", "operator": "Gt", "values": ["4"]}),
+            false,
+        );
     }
 
     #[test]
     fn terms_are_alternatives_and_empty_ones_match_nothing() {
-        let match_name = |name: &str| {
-            json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]})
-        };
+        let match_name = |name: &str| json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]});
         let matches = |terms: Value| {
             let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});
             matches_required(&with_affinity(required), &node("n1", json!({})))
@@ -130,7 +158,9 @@ mod tests {
     #[test]
     fn the_node_selector_needs_all_labels() {
         let node = node("n1", json!({"a": "1"}));
-        let selects = |labels: Value| matches_required(&pod(json!({"nodeSelector": labels}), json!({})), &node);
+        let selects = |labels: Value| {
+            matches_required(&pod(json!({"nodeSelector": labels}), json!({})), &node)
+        };
         assert!(selects(json!({"a": "1"})));
         assert!(!selects(json!({"a": "1", "b": "2"})));
     }
@@ -142,7 +172,11 @@ mod tests {
             json!({"weight": weight, "preference": {"matchExpressions": expressions}})
         };
         let preferred = json!([prefer(10, "a"), prefer(5, "b"), prefer(1, "c")]);
-        let pod = with_affinity(json!({"preferredDuringSchedulingIgnoredDuringExecution": preferred}));
-        assert_eq!(preferred_weight(&pod, &node("n", json!({"a": "", "c": ""}))), 11);
+        let pod =
+            with_affinity(json!({"preferredDuringSchedulingIgnoredDuringExecution": preferred}));
+        assert_eq!(
+            preferred_weight(&pod, &node("n", json!({"a": "", "c": ""}))),
+            11
+        );
     }
 }

@@ -31,7 +31,11 @@ pub fn host_ports(pod: &Pod) -> Vec<HostPort> {
     let Some(spec) = &pod.spec else {
         return Vec::new();
     };
-    let sidecars = spec.init_containers.iter().flatten().filter(|c| is_restartable_init(c));
+    let sidecars = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .filter(|c| is_restartable_init(c));
     let containers = spec.containers.iter().chain(sidecars);
     let ports = containers.flat_map(|container| container.ports.iter().flatten());
     ports
@@ -47,7 +51,9 @@ pub fn host_ports(pod: &Pod) -> Vec<HostPort> {
 
 /// The first of the `wanted` ports that conflicts with one `in_use`.
 pub fn find_conflict<'a>(wanted: &'a [HostPort], in_use: &[HostPort]) -> Option<&'a HostPort> {
-    wanted.iter().find(|port| in_use.iter().any(|used| used.conflicts(port)))
+    wanted
+        .iter()
+        .find(|port| in_use.iter().any(|used| used.conflicts(port)))
 }
 
 fn given(field: &Option<String>) -> Option<&str> {
@@ -65,7 +71,11 @@ mod tests {
     use serde_json::json;
 
     fn port(ip: &str, protocol: &str, port: i32) -> HostPort {
-        HostPort { ip: ip.to_owned(), protocol: protocol.to_owned(), port }
+        HostPort {
+            ip: ip.to_owned(),
+            protocol: protocol.to_owned(),
+            port,
+        }
     }
 
     #[test]
@@ -85,9 +95,7 @@ mod tests {
 
     #[test]
     fn sidecars_publish_ports_and_other_init_containers_do_not() {
-        let with_port = |name: &str, host: i32, restart: &str| {
-            json!({"name": name, "restartPolicy": restart, "ports": [{"containerPort": 1, "hostPort": host}]})
-        };
+        let with_port = |name: &str, host: i32, restart: &str| json!({"name": name, "restartPolicy": restart, "ports": [{"containerPort": 1, "hostPort": host}]});
         let pod = pod(
             json!({
                 "containers": [{"name": "a", "ports": [{"containerPort": 80}, {"containerPort": 81, "hostPort": 81}]}],
@@ -95,6 +103,9 @@ mod tests {
             }),
             json!({}),
         );
-        assert_eq!(host_ports(&pod), [port("0.0.0.0", "TCP", 81), port("0.0.0.0", "TCP", 2)]);
+        assert_eq!(
+            host_ports(&pod),
+            [port("0.0.0.0", "TCP", 81), port("0.0.0.0", "TCP", 2)]
+        );
     }
 }

@@ -55,7 +55,10 @@ pub fn compute(pod: &Pod) -> QosClass {
     if let Some(resources) = &spec.resources {
         return class_of(std::iter::once(Some(resources)));
     }
-    let containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let containers = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten());
     class_of(containers.map(|c| c.resources.as_ref()))
 }
 
@@ -87,20 +90,35 @@ mod tests {
 
     #[track_caller]
     fn check(resources: &[Value], want: QosClass) {
-        let containers: Vec<_> = resources.iter().map(|r| json!({"name": "c", "resources": r})).collect();
-        assert_eq!(compute(&pod(json!({"containers": containers}), json!({}))), want);
+        let containers: Vec<_> = resources
+            .iter()
+            .map(|r| json!({"name": "c", "resources": r}))
+            .collect();
+        assert_eq!(
+            compute(&pod(json!({"containers": containers}), json!({}))),
+            want
+        );
     }
 
     #[test]
     fn nothing_requested_is_best_effort() {
-        check(&[json!({}), json!({"requests": {"cpu": "0"}})], QosClass::BestEffort);
+        check(
+            &[json!({}), json!({"requests": {"cpu": "0"}})],
+            QosClass::BestEffort,
+        );
     }
 
     #[test]
     fn equal_requests_and_limits_everywhere_are_guaranteed() {
         let full = json!({"cpu": "1", "memory": "1Gi"});
-        check(&[json!({"requests": full, "limits": full})], QosClass::Guaranteed);
-        check(&[json!({"requests": {"cpu": "1000m"}, "limits": full})], QosClass::Guaranteed);
+        check(
+            &[json!({"requests": full, "limits": full})],
+            QosClass::Guaranteed,
+        );
+        check(
+            &[json!({"requests": {"cpu": "1000m"}, "limits": full})],
+            QosClass::Guaranteed,
+        );
     }
 
     #[test]
@@ -111,7 +129,10 @@ mod tests {
 
     #[test]
     fn extended_resources_do_not_count() {
-        check(&[json!({"requests": {"example.com/gpu": "1"}})], QosClass::BestEffort);
+        check(
+            &[json!({"requests": {"example.com/gpu": "1"}})],
+            QosClass::BestEffort,
+        );
     }
 
     #[test]

@@ -73,25 +73,36 @@ pub fn all_container_statuses(pod: &Pod) -> impl Iterator<Item = &ContainerStatu
     pod.status.iter().flat_map(|status| {
         let init = status.init_container_statuses.iter().flatten();
         let main = status.container_statuses.iter().flatten();
-        init.chain(main).chain(status.ephemeral_container_statuses.iter().flatten())
+        init.chain(main)
+            .chain(status.ephemeral_container_statuses.iter().flatten())
     })
 }
 
 /// Restarts of the containers that live as long as the pod: main ones and sidecars.
 pub fn restart_count(pod: &Pod) -> i32 {
-    let main = pod.status.iter().flat_map(|s| s.container_statuses.iter().flatten());
+    let main = pod
+        .status
+        .iter()
+        .flat_map(|s| s.container_statuses.iter().flatten());
     let spec = pod.spec.iter();
     let sidecars = spec
         .flat_map(|spec| spec.init_containers.iter().flatten())
         .filter(|container| super::request::is_restartable_init(container))
         .filter_map(|container| container_status(pod, &container.name));
-    main.chain(sidecars).map(|status| status.restart_count).sum()
+    main.chain(sidecars)
+        .map(|status| status.restart_count)
+        .sum()
 }
 
 /// Whether every readiness gate of the spec is `True`; one without a condition is not.
 pub fn readiness_gates_passed(pod: &Pod) -> bool {
-    let gates = pod.spec.iter().flat_map(|spec| spec.readiness_gates.iter().flatten());
-    gates.into_iter().all(|gate| is_condition_true(pod, &gate.condition_type))
+    let gates = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.readiness_gates.iter().flatten());
+    gates
+        .into_iter()
+        .all(|gate| is_condition_true(pod, &gate.condition_type))
 }
 
 #[cfg(test)]
@@ -142,9 +153,7 @@ mod tests {
 
     #[test]
     fn restarts_of_init_containers_count_only_for_sidecars() {
-        let status = |name: &str, n: i32| {
-            json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": n})
-        };
+        let status = |name: &str, n: i32| json!({"name": name, "image": "", "imageID": "", "ready": true, "restartCount": n});
         let pod = pod(
             json!({"initContainers": [{"name": "i"}, {"name": "s", "restartPolicy": "Always"}]}),
             json!({

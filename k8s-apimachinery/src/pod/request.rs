@@ -202,7 +202,11 @@ fn container_requests(pod: &Pod, container: &Container) -> Resources {
     };
     let actual = running.resources.as_ref().and_then(|r| r.requests.as_ref());
     let held = [actual, running.allocated_resources.as_ref()];
-    let held: Vec<_> = held.into_iter().flatten().map(Resources::from_list).collect();
+    let held: Vec<_> = held
+        .into_iter()
+        .flatten()
+        .map(Resources::from_list)
+        .collect();
     // A resize that can never happen on this node must not block others.
     if !held.is_empty() && is_resize_infeasible(pod) {
         desired = Resources::default();
@@ -268,13 +272,19 @@ mod tests {
 
     #[test]
     fn containers_add_up() {
-        check(json!({"containers": [container("a", "100m"), container("b", "1")]}), 1100);
+        check(
+            json!({"containers": [container("a", "100m"), container("b", "1")]}),
+            1100,
+        );
     }
 
     #[test]
     fn the_greatest_init_container_counts_when_it_exceeds_the_sum() {
         let init = [container("i", "2"), container("j", "500m")];
-        check(json!({"containers": [container("a", "1")], "initContainers": init}), 2000);
+        check(
+            json!({"containers": [container("a", "1")], "initContainers": init}),
+            2000,
+        );
     }
 
     #[test]
@@ -288,7 +298,10 @@ mod tests {
 
     #[test]
     fn overhead_comes_on_top() {
-        check(json!({"containers": [container("a", "1")], "overhead": {"cpu": "250m"}}), 1250);
+        check(
+            json!({"containers": [container("a", "1")], "overhead": {"cpu": "250m"}}),
+            1250,
+        );
     }
 
     #[test]
@@ -314,7 +327,10 @@ mod tests {
     fn scoring_assumes_an_amount_for_silent_containers() {
         let pod = pod(json!({"containers": [{"name": "a"}]}), json!({}));
         let scored = requests_for_scoring(&pod);
-        assert_eq!((scored.milli_cpu, scored.memory), (DEFAULT_MILLI_CPU, DEFAULT_MEMORY));
+        assert_eq!(
+            (scored.milli_cpu, scored.memory),
+            (DEFAULT_MILLI_CPU, DEFAULT_MEMORY)
+        );
         assert_eq!(requests(&pod), Resources::default());
     }
 
@@ -323,7 +339,11 @@ mod tests {
         let limits_of = |name: &str| {
             let container = json!({"name": "a", "resources": {"limits": {"memory": "1Gi"}}});
             let overhead = json!({"cpu": "250m", "memory": "1Mi"});
-            limits(&pod(json!({"containers": [container], "overhead": overhead}), json!({}))).get(name)
+            limits(&pod(
+                json!({"containers": [container], "overhead": overhead}),
+                json!({}),
+            ))
+            .get(name)
         };
         assert_eq!(limits_of("memory"), (1 << 30) + (1 << 20));
         assert_eq!(limits_of("cpu"), 0);

@@ -65,7 +65,10 @@ pub fn taints(node: &Node) -> &[Taint] {
 
 /// The pod's tolerations.
 pub fn tolerations(pod: &Pod) -> &[Toleration] {
-    let tolerations = pod.spec.as_ref().and_then(|spec| spec.tolerations.as_deref());
+    let tolerations = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.tolerations.as_deref());
     tolerations.unwrap_or_default()
 }
 
@@ -86,9 +89,13 @@ pub fn bearing(taints: &[Taint], tolerations: &[Toleration]) -> Bearing {
         return Bearing::Never;
     }
     let evicting = || taints.iter().filter(|taint| taint.effect == NO_EXECUTE);
-    let used = tolerations.iter().filter(|t| evicting().any(|taint| tolerates(t, taint)));
+    let used = tolerations
+        .iter()
+        .filter(|t| evicting().any(|taint| tolerates(t, taint)));
     let shortest = used.filter_map(|t| t.toleration_seconds).min();
-    shortest.map_or(Bearing::Forever, |s| Bearing::Seconds(s.max(0).unsigned_abs()))
+    shortest.map_or(Bearing::Forever, |s| {
+        Bearing::Seconds(s.max(0).unsigned_abs())
+    })
 }
 
 #[cfg(test)]
@@ -97,7 +104,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn taint(key: &str, value: &str, effect: &str) -> Taint {
-        serde_json::from_value(json!({"key": key, "value": value, "effect": effect})).expect("a taint")
+        serde_json::from_value(json!({"key": key, "value": value, "effect": effect}))
+            .expect("a taint")
     }
 
     fn toleration(value: Value) -> Toleration {
@@ -112,11 +120,17 @@ mod tests {
 
     #[test]
     fn equal_compares_key_value_and_effect() {
-        check(json!({"key": "k", "value": "v", "effect": "NoSchedule"}), true);
+        check(
+            json!({"key": "k", "value": "v", "effect": "NoSchedule"}),
+            true,
+        );
         check(json!({"key": "k", "operator": "Equal", "value": "v"}), true);
         check(json!({"key": "k", "value": "other"}), false);
         check(json!({"key": "other", "value": "v"}), false);
-        check(json!({"key": "k", "value": "v", "effect": "NoExecute"}), false);
+        check(
+            json!({"key": "k", "value": "v", "effect": "NoExecute"}),
+            false,
+        );
     }
 
     #[test]
@@ -128,7 +142,10 @@ mod tests {
 
     #[test]
     fn only_the_given_effects_are_looked_for() {
-        let taints = [taint("a", "", PREFER_NO_SCHEDULE), taint("b", "", NO_EXECUTE)];
+        let taints = [
+            taint("a", "", PREFER_NO_SCHEDULE),
+            taint("b", "", NO_EXECUTE),
+        ];
         let found = find_untolerated(&taints, &[], &[NO_SCHEDULE, NO_EXECUTE]);
         assert_eq!(found.map(|t| t.key.as_str()), Some("b"));
     }
@@ -141,7 +158,10 @@ mod tests {
         };
         assert_eq!(bearing(&taints, &[]), Bearing::Never);
         assert_eq!(bearing(&[], &[]), Bearing::Forever);
-        assert_eq!(bearing(&taints, &[for_seconds(300), for_seconds(30)]), Bearing::Seconds(30));
+        assert_eq!(
+            bearing(&taints, &[for_seconds(300), for_seconds(30)]),
+            Bearing::Seconds(30)
+        );
         let forever = toleration(json!({"operator": "Exists"}));
         assert_eq!(bearing(&taints, &[forever]), Bearing::Forever);
     }

@@ -33,12 +33,24 @@ impl ColumnDefinition {
 
     /// A column of text that is always shown.
     pub const fn text(name: &'static str, description: &'static str) -> Self {
-        Self { name, type_: "string", format: "", description, priority: 0 }
+        Self {
+            name,
+            type_: "string",
+            format: "",
+            description,
+            priority: 0,
+        }
     }
 
     /// A column of whole numbers that is always shown.
     pub const fn integer(name: &'static str, description: &'static str) -> Self {
-        Self { name, type_: "integer", format: "", description, priority: 0 }
+        Self {
+            name,
+            type_: "integer",
+            format: "",
+            description,
+            priority: 0,
+        }
     }
 
     /// The same column, shown by `-o wide` only.

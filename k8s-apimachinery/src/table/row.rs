@@ -10,11 +10,11 @@ pub fn human_duration(seconds: i64) -> String {
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
     const YEAR: i64 = 365 * DAY;
-    let two = |unit: i64, name: &str, fraction: i64, fraction_name: &str| {
-        match seconds % unit / fraction {
-            0 => format!("{}{name}", seconds / unit),
-            rest => format!("{}{name}{rest}{fraction_name}", seconds / unit),
-        }
+    let two = |unit: i64, name: &str, fraction: i64, fraction_name: &str| match seconds % unit
+        / fraction
+    {
+        0 => format!("{}{name}", seconds / unit),
+        rest => format!("{}{name}{rest}{fraction_name}", seconds / unit),
     };
     match seconds {
         // Clocks differ a little between machines: one second ahead is now.
@@ -58,7 +58,11 @@ pub fn list_or_none<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String
         }
         list.push_str(item.as_ref());
     }
-    if list.is_empty() { "<none>".to_owned() } else { list }
+    if list.is_empty() {
+        "<none>".to_owned()
+    } else {
+        list
+    }
 }
 
 #[cfg(test)]
