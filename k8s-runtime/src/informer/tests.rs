@@ -108,7 +108,7 @@ async fn changes_that_nobody_took_are_folded() {
     }
     setup.create("brief", "1");
     setup.delete("brief").await;
-    assert_eq!(drain(&mut events).await, ["~a=1>4"]);
+    assert_eq!(drain(&mut events).await, ["~a=1>4", "-brief=1"]);
     setup.set("a", "5").await;
     setup.delete("a").await;
     assert_eq!(drain(&mut events).await, ["-a=5"]);
@@ -146,6 +146,18 @@ async fn after_an_expired_revision_only_differences_are_told() {
         drain(&mut events).await,
         ["-gone=1", "~changed=1>2", "+new=1"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_knows_the_revision_that_it_shows() {
+    let setup = setup();
+    setup.create("a", "1");
+    setup.informer.synced().await;
+    assert_eq!(setup.informer.store().revision(), 1);
+    setup.set("a", "2").await;
+    setup.delete("a").await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(setup.informer.store().revision(), 3);
 }
 
 #[tokio::test(start_paused = true)]
