@@ -242,7 +242,7 @@ mod tests {
         );
         check(
             &web,
-            Packet::tcp("192.0.2.1", "192.0.2.2", 30080).to_this_node(),
+            Packet::tcp("192.0.2.1", "192.0.2.2", 30080).towards_this_node(),
             Outcome::Rejected,
         );
     }
@@ -274,7 +274,7 @@ mod tests {
         let web = port("default/web")
             .node_port(30080)
             .endpoints([endpoint("10.244.0.2")]);
-        let packet = Packet::tcp("192.0.2.1", "192.0.2.2", 30080).to_this_node();
+        let packet = Packet::tcp("192.0.2.1", "192.0.2.2", 30080).towards_this_node();
         check(&web, packet, sent("10.244.0.2:8080", true));
     }
 
@@ -285,14 +285,14 @@ mod tests {
             .endpoints([endpoint("10.244.0.2"), endpoint("10.244.1.2")]);
         web.external_policy = TrafficPolicy::Local;
         web.endpoints[1].is_local = true;
-        let outside = Packet::tcp("192.0.2.1", "192.0.2.2", 30080).to_this_node();
+        let outside = Packet::tcp("192.0.2.1", "192.0.2.2", 30080).towards_this_node();
         check(&web, outside.clone(), sent("10.244.1.2:8080", false));
         web.endpoints[1].is_local = false;
         check(&web, outside, Outcome::Passed);
         // Clients inside still reach all endpoints.
         check(
             &web,
-            Packet::tcp("10.244.0.9", "192.0.2.2", 30080).to_this_node(),
+            Packet::tcp("10.244.0.9", "192.0.2.2", 30080).towards_this_node(),
             sent("10.244.0.2:8080", false),
         );
     }

@@ -37,7 +37,7 @@ impl Packet {
         }
     }
 
-    pub(crate) fn to_this_node(self) -> Packet {
+    pub(crate) fn towards_this_node(self) -> Packet {
         Packet {
             destination_is_local: true,
             ..self
