@@ -21,8 +21,8 @@ pub(super) const HEADER: usize = 8;
 /// What `length` may say: room for any transaction, and far from what random bytes say.
 pub(super) const MAX_LENGTH: usize = 64 << 20;
 
-/// How much longer than key and value the record of a single write is, about.
-pub(super) const OVERHEAD: u64 = 38;
+/// How much longer than key and value the record of one live key is.
+pub(super) const OVERHEAD: u64 = 41;
 
 /// Says what the file is, and in which version of the format.
 const MAGIC: &[u8; 12] = b"k8s-store/1\n";
@@ -40,13 +40,6 @@ pub(super) enum Record {
     Compacted(Revision),
     /// The store was closed, or the snapshot is complete: all before it is durable.
     Sealed,
-}
-
-/// What is in a frame.
-#[derive(Debug, PartialEq)]
-pub(super) struct Frame {
-    pub(super) durable: u64,
-    pub(super) record: Record,
 }
 
 const START: u8 = 1;
@@ -132,12 +125,15 @@ pub(super) fn header(bytes: &[u8; HEADER]) -> Option<(usize, u32)> {
         .then(|| (length, u32::from_le_bytes(crc)))
 }
 
-/// Reads what a header announced. Keys and values share the memory of `body`.
-pub(super) fn decode(mut body: Bytes, crc: u32) -> Option<Frame> {
-    if crc32fast::hash(&body) != crc {
-        return None;
-    }
-    let durable = body.try_get_u64_le().ok()?;
+/// Whether a body is the one that its header announced.
+pub(super) fn is_whole(body: &[u8], crc: u32) -> bool {
+    crc32fast::hash(body) == crc
+}
+
+/// Reads a whole body. `None` if this version of the format has no such record. Keys and values
+/// share the memory of `body`.
+pub(super) fn decode(mut body: Bytes) -> Option<Record> {
+    body.try_get_u64_le().ok()?; // only `vouched` asks for it
     let record = match body.try_get_u8().ok()? {
         START => {
             (body.len() > MAGIC.len() && body.split_to(MAGIC.len()) == MAGIC[..]).then_some(())?;
@@ -161,7 +157,7 @@ pub(super) fn decode(mut body: Bytes, crc: u32) -> Option<Frame> {
         SEALED => Record::Sealed,
         _ => return None,
     };
-    body.is_empty().then_some(Frame { durable, record })
+    body.is_empty().then_some(record)
 }
 
 /// Looks behind a bad record for one that vouches for it. `tail` begins at `offset` of the file.
@@ -170,7 +166,7 @@ pub(super) fn vouched(tail: &[u8], offset: u64) -> bool {
     while let Some(head) = tail[at..].first_chunk() {
         let body = header(head).and_then(|(length, crc)| {
             let body = tail.get(at + HEADER..)?.get(..length)?;
-            (crc32fast::hash(body) == crc).then_some(body)
+            is_whole(body, crc).then_some(body)
         });
         match body {
             Some(mut body) if at > 0 => {

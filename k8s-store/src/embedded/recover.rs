@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{
     lock,
     log::{LOG, Log, Place, SNAPSHOT, Segment, TEMPORARY, name},
-    record::{self, Frame, HEADER, OVERHEAD, Record},
+    record::{self, HEADER, OVERHEAD, Record},
 };
 use crate::{
     KeyValue, Retention, Revision, StoreError,
@@ -40,6 +40,9 @@ pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, Stor
     };
     if let Some(base) = snapshot {
         replay.snapshot(base)?;
+        if logs.is_empty() {
+            return Err(replay.missing(base)); // it was begun before the snapshot was
+        }
     }
     let count = logs.len();
     let mut resumable = false;
@@ -134,6 +137,15 @@ impl Replay {
         self.timeline = Timeline::new(tree, base);
         self.segments.push(reader.segment);
         Ok(())
+    }
+
+    fn missing(&self, base: Revision) -> StoreError {
+        let path = self.place.dir.join(name(base, LOG));
+        StoreError::Corrupt {
+            path,
+            offset: 0,
+            detail: "the file is missing".to_owned(),
+        }
     }
 
     /// Whether the segment can be continued: not if even its beginning was never durable.
@@ -257,13 +269,14 @@ impl Reader {
         }
         let mut body = vec![0; length];
         self.fill(&mut body)?;
-        Ok(match record::decode(Bytes::from(body), crc) {
-            Some(Frame { record, .. }) => {
-                self.offset += whole;
-                Next::Record(record)
-            }
-            None => Next::Bad,
-        })
+        if !record::is_whole(&body, crc) {
+            return Ok(Next::Bad);
+        }
+        let Some(record) = record::decode(Bytes::from(body)) else {
+            return Err(self.corrupt(self.offset, "not a record of this version of the format"));
+        };
+        self.offset += whole;
+        Ok(Next::Record(record))
     }
 
     fn fill(&mut self, into: &mut [u8]) -> Result<(), StoreError> {

@@ -139,19 +139,7 @@ impl Writer {
         {
             tracing::warn!(%error, "cannot begin a new segment; the old one goes on");
         }
-        match self
-            .rewrite
-            .take_if(|rewrite| rewrite.is_finished())
-            .map(Rewrite::finish)
-        {
-            None => (),
-            Some(Ok(Some(snapshot))) => self.log.replace(snapshot),
-            Some(Ok(None)) => self.postpone(),
-            Some(Err(error)) => {
-                tracing::warn!(%error, "cannot rewrite the log; trying again when it has grown");
-                self.postpone();
-            }
-        }
+        self.collect();
         let size = self.log.size();
         let dead = size.saturating_sub(self.live_bytes);
         let due = dead > self.live_bytes.max(self.options.rewrite_bytes) && size > self.postponed;
@@ -170,15 +158,31 @@ impl Writer {
         }
     }
 
+    /// Puts a finished rewrite in the place of what it replaces.
+    fn collect(&mut self) {
+        match self
+            .rewrite
+            .take_if(|rewrite| rewrite.is_finished())
+            .map(Rewrite::finish)
+        {
+            None => (),
+            Some(Ok(Some(snapshot))) => self.log.replace(snapshot),
+            Some(Ok(None)) => self.postpone(),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "cannot rewrite the log; trying again when it has grown");
+                self.postpone();
+            }
+        }
+    }
+
     fn postpone(&mut self) {
         self.postponed = self.log.size() + self.options.rewrite_bytes;
     }
 
     /// Vouches for everything, so that the next opening takes any damage for what it is.
     fn seal(&mut self) {
-        if let Some(rewrite) = self.rewrite.take() {
-            drop(rewrite);
-        }
+        self.collect();
+        self.rewrite = None; // one that isn't finished is begun anew another time
         let mut record = Vec::new();
         Encoder {
             out: &mut record,
