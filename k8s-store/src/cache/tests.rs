@@ -304,6 +304,48 @@ async fn a_watcher_that_fell_behind_catches_up_without_gap_or_duplicate() {
     assert_eq!(seen, expected);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn inbox_and_timeline_hand_over_without_gap_or_duplicate_under_load() {
+    let cache = cache_with(CacheOptions {
+        inbox: 2,
+        ..CacheOptions::default()
+    })
+    .await;
+    let total = 2_000;
+    let mut watchers = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let watcher = cache
+            .watch(WatchRequest::new("/r/", Revision::ZERO))
+            .unwrap();
+        watchers.spawn(async move {
+            let revisions = watcher.take(total).then(async |item| {
+                let revision = item.unwrap().revision().0;
+                if revision % (7 * number + 3) == 0 {
+                    tokio::task::yield_now().await;
+                }
+                revision
+            });
+            revisions.collect::<Vec<_>>().await
+        });
+    }
+    let mut writers = tokio::task::JoinSet::new();
+    for number in 0..4 {
+        let cache = cache.clone();
+        writers.spawn(async move {
+            for step in 0..total / 4 {
+                cache
+                    .commit(put(&format!("/r/{number}/{}", step % 50), "red"))
+                    .await
+                    .unwrap();
+            }
+        });
+    }
+    writers.join_all().await;
+    for revisions in watchers.join_all().await {
+        assert_eq!(revisions, (1..=total as u64).collect::<Vec<_>>());
+    }
+}
+
 #[tokio::test]
 async fn a_watcher_slower_than_history_is_told_so() {
     let retention = Retention {
