@@ -56,12 +56,17 @@ pub struct KindRow {
     pub subresources: Vec<SubresourceRow>,
     /// The part of the storage key after `/registry/`.
     pub storage_prefix: String,
+    /// The kind as which objects are stored, if it isn't this one: both Event kinds are one stored object. The
+    /// strategy converts.
+    pub stored_as: Option<Gvk>,
     /// Whether `metadata.generation` counts changes of the desired state.
     pub generation: bool,
     /// Whether `PUT` and server-side apply create what isn't there. Apply always may; this is about `PUT`.
     pub create_on_update: bool,
     /// Whether an update without a `resourceVersion` is taken: it overwrites whatever is there.
     pub unconditional_update: bool,
+    /// Whether a delete answers with the object that is gone, instead of a Status.
+    pub returns_deleted: bool,
 }
 
 /// One subresource: `pods/status`, `deployments/scale`.
@@ -106,9 +111,11 @@ impl KindRow {
             verbs: owned(&ALL_VERBS),
             subresources: Vec::new(),
             storage_prefix: plural.to_owned(),
+            stored_as: None,
             generation: false,
             create_on_update: false,
             unconditional_update: true,
+            returns_deleted: false,
         }
     }
 
@@ -175,14 +182,31 @@ impl KindRow {
         self
     }
 
+    /// A delete answers with the object that is gone.
+    #[must_use]
+    pub fn returns_deleted(mut self) -> Self {
+        self.returns_deleted = true;
+        self
+    }
+
+    /// Objects are stored as another kind, under that kind's prefix.
+    #[must_use]
+    pub fn stored_as(mut self, gvk: Gvk, prefix: &str) -> Self {
+        self.stored_as = Some(gvk);
+        self.storage_prefix = prefix.to_owned();
+        self
+    }
+
     /// The kind in the version preferred by clients.
     pub fn gvk(&self) -> Gvk {
         Gvk::new(&self.group, self.preferred_version(), &self.kind)
     }
 
-    /// The kind in the version in which it is stored.
+    /// The kind and version in which objects are stored.
     pub fn storage_gvk(&self) -> Gvk {
-        Gvk::new(&self.group, &self.storage_version, &self.kind)
+        self.stored_as
+            .clone()
+            .unwrap_or_else(|| Gvk::new(&self.group, &self.storage_version, &self.kind))
     }
 
     /// The version that clients are told to use.

@@ -3,11 +3,14 @@
 //! A strategy is pure: it edits trees and answers questions, and what it wants written beside the object it returns
 //! as [`Effects`]. Defaults and validation are not here but in `k8s_apimachinery::api`, so that clients can use them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use k8s_apimachinery::{
     Object, Value,
     api::{self, Rules},
-    table::{ColumnDefinition, age},
+    scheme::schema::Schema,
+    table::{ColumnDefinition, age_of},
 };
 
 use super::{Change, Effects, KindRow, View};
@@ -49,6 +52,11 @@ pub trait Strategy: Send + Sync + 'static {
             .map(|rules| -> &dyn Rules { rules })
     }
 
+    /// The structural schema; `None` for built-in kinds, whose schema is found by the kind.
+    fn schema(&self) -> Option<Arc<Schema>> {
+        None
+    }
+
     /// Edits an object that is about to be created, after mutating admission and before validation. Metadata common
     /// to all kinds (name, uid, generation, timestamps) is taken care of.
     fn prepare_create(&self, object: &mut Object, _ctx: &WriteContext<'_>) {
@@ -85,7 +93,15 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// One cell per column.
     fn row(&self, object: &Object, now: Timestamp) -> Vec<Value> {
-        vec![object.name().into(), age(object, now).into()]
+        vec![object.name().into(), age_of(object, now).into()]
+    }
+
+    /// Edits an object whose deletion begins: its `deletionTimestamp` was just set and it stays for now.
+    fn prepare_delete(&self, _object: &mut Object) {}
+
+    /// Whether something still holds an object whose deletion has begun. The default looks at `metadata.finalizers`.
+    fn is_held(&self, object: &Object) -> bool {
+        object.finalizers().next().is_some()
     }
 
     /// How long a delete of this object waits. `requested` is the client's `gracePeriodSeconds`.
