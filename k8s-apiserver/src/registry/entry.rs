@@ -60,6 +60,20 @@ impl Entry {
         })
     }
 
+    /// The entry for an object that was just committed; it is only written out, never selected on.
+    pub(crate) fn written(
+        stored: Bytes,
+        revision: Revision,
+        object: &Object,
+    ) -> Result<Self, NotAnEntry> {
+        let attributes = Attributes {
+            namespace: object.namespace().to_owned(),
+            name: object.name().to_owned(),
+            ..Attributes::default()
+        };
+        Entry::new(stored, revision, attributes)
+    }
+
     /// An entry for a key that holds no object, such as an allocated address.
     pub(crate) fn opaque(stored: Bytes, revision: Revision) -> Self {
         Entry {
@@ -173,14 +187,26 @@ impl Entry {
 }
 
 /// The form in which an object is stored: JSON with `kind`, `apiVersion`, `metadata` first and no `resourceVersion`.
-pub fn encode(object: &Object) -> Bytes {
+pub(crate) fn encode(object: &Object) -> Bytes {
+    encode_metadata(object, without_revision)
+}
+
+/// The same, with the `resourceVersion` that the object carries: for answers that aren't stored.
+pub(crate) fn encode_with_revision(object: &Object) -> Bytes {
+    encode_metadata(object, |metadata| metadata.iter().collect())
+}
+
+fn encode_metadata(
+    object: &Object,
+    select: fn(&Map<String, Value>) -> Vec<(&String, &Value)>,
+) -> Bytes {
     let map = object.as_map();
     let mut out = Vec::with_capacity(1024);
     out.push(b'{');
     for field in ["kind", "apiVersion", "metadata"] {
         match map.get(field) {
             Some(Value::Object(metadata)) if field == "metadata" => {
-                put_field(field, &without_revision(metadata), &mut out);
+                put_field(field, &select(metadata), &mut out);
             }
             Some(value) => put_field(field, value, &mut out),
             None => {}

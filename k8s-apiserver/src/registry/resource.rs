@@ -9,7 +9,10 @@ use std::{
     },
 };
 
-use k8s_apimachinery::scheme::{gvk::Gvk, schema::Schema};
+use k8s_apimachinery::{
+    api::{self, Rules},
+    scheme::{gvk::Gvk, schema::Schema},
+};
 
 use super::{KindRow, Strategy, Virtual};
 use crate::error::{GroupKind, GroupResource};
@@ -74,6 +77,12 @@ impl Resource {
                     .or_else(|| Schema::builtin(&self.row.gvk()))
             })
             .as_ref()
+    }
+
+    /// Defaulting and validation, if the kind has any of its own.
+    pub fn rules(&self) -> Option<&dyn Rules> {
+        let builtin = || api::rules(&self.row.gvk()).map(|rules| -> &dyn Rules { rules });
+        self.strategy.rules().or_else(builtin)
     }
 
     /// `deployments.apps`, as error messages name it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use k8s_apimachinery::{
     Object, Value,
-    api::{self, Rules},
+    api::Rules,
     scheme::schema::Schema,
     table::{ColumnDefinition, age_of},
 };
@@ -44,12 +44,9 @@ pub trait Strategy: Send + Sync + 'static {
     /// The row for the kind table. Asked once, when the kind is registered.
     fn kind(&self) -> KindRow;
 
-    /// Defaulting and validation; `None` for kinds without any of their own.
-    ///
-    /// Built-in kinds leave this alone: the rules are found by the kind.
+    /// Defaulting and validation; `None` for built-in kinds, whose rules are found by the kind.
     fn rules(&self) -> Option<&dyn Rules> {
-        api::rules(&self.kind().gvk())
-            .map(|rules| -> &dyn Rules { rules })
+        None
     }
 
     /// The structural schema; `None` for built-in kinds, whose schema is found by the kind.
