@@ -4,6 +4,8 @@
 // mod handler;
 // mod registry;
 // mod routing;
+pub mod authn;
+pub mod authz;
 pub mod body;
 pub mod error;
 pub mod layer;

@@ -9,7 +9,8 @@ use std::{fmt, sync::Arc};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::{ApiError, Request};
+use super::{Handler, Step};
+use crate::{ApiError, Request, Response};
 
 /// What is to be done, in RBAC's words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -66,10 +67,19 @@ const NAMESPACE_SUBRESOURCES: [&str; 2] = ["status", "finalize"];
 const LONG_RUNNING: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];
 
 /// Puts the request's [`RequestInfo`] into its extensions, or refuses a path that can't be read.
-pub fn annotate(mut request: Request) -> Result<Request, ApiError> {
-    let info = RequestInfo::parse(request.method(), request.uri())?;
-    request.extensions_mut().insert(Arc::new(info));
-    Ok(request)
+#[derive(Debug, Clone, Copy)]
+pub struct Annotate;
+
+impl Step for Annotate {
+    async fn handle<N: Handler>(
+        &self,
+        mut request: Request,
+        next: N,
+    ) -> Result<Response, ApiError> {
+        let info = RequestInfo::parse(request.method(), request.uri())?;
+        request.extensions_mut().insert(Arc::new(info));
+        Ok(next.run(request).await)
+    }
 }
 
 impl RequestInfo {
@@ -176,6 +186,16 @@ impl RequestInfo {
         if self.name.is_empty() && self.verb == Verb::Delete {
             self.verb = Verb::DeleteCollection;
         }
+    }
+
+    /// What this layer found out about a request.
+    ///
+    /// # Panics
+    ///
+    /// If the request came round this layer, which no request inside the stack can.
+    pub fn of<B>(request: &http::Request<B>) -> Arc<RequestInfo> {
+        let info = request.extensions().get::<Arc<RequestInfo>>();
+        Arc::clone(info.expect("the request_info layer is outside of all that ask"))
     }
 
     /// The first value of a query parameter.

@@ -6,7 +6,11 @@ use super::*;
 
 #[track_caller]
 fn check(error: ApiError, expected: Expect) {
-    expected.assert_eq(&String::from_utf8(Status::from(&error).to_bytes()).unwrap());
+    let status = String::from_utf8(Status::from(&error).to_bytes()).unwrap();
+    let rest = status
+        .strip_prefix(r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","#)
+        .expect("every refusal opens alike");
+    expected.assert_eq(rest);
 }
 
 fn pods() -> GroupResource {
@@ -15,12 +19,24 @@ fn pods() -> GroupResource {
 
 #[test]
 fn errors_about_an_object_name_it() {
-    check(ApiError::not_found(pods(), "x"), expect![[""]]);
+    check(
+        ApiError::not_found(pods(), "x"),
+        expect![[
+            r#""message":"pods \"x\" not found","reason":"NotFound","details":{"name":"x","kind":"pods"},"code":404}"#
+        ]],
+    );
     check(
         ApiError::already_exists(GroupResource::new("apps", "deployments"), "web"),
-        expect![[""]],
+        expect![[
+            r#""message":"deployments.apps \"web\" already exists","reason":"AlreadyExists","details":{"name":"web","group":"apps","kind":"deployments"},"code":409}"#
+        ]],
     );
-    check(ApiError::modified(pods(), "x"), expect![[""]]);
+    check(
+        ApiError::modified(pods(), "x"),
+        expect![[
+            r#""message":"Operation cannot be fulfilled on pods \"x\": the object has been modified; please apply your changes to the latest version and try again","reason":"Conflict","details":{"name":"x","kind":"pods"},"code":409}"#
+        ]],
+    );
 }
 
 #[test]
@@ -32,13 +48,28 @@ fn denials_say_who_and_what() {
         name: name.into(),
         detail: detail.into(),
     };
-    check(forbidden(""), expect![[""]]);
-    check(forbidden("x"), expect![[""]]);
+    check(
+        forbidden(""),
+        expect![[
+            r#""message":"pods is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the namespace \"default\"","reason":"Forbidden","details":{"kind":"pods"},"code":403}"#
+        ]],
+    );
+    check(
+        forbidden("x"),
+        expect![[
+            r#""message":"pods \"x\" is forbidden: User \"jane\" cannot list resource \"pods\" in API group \"\" in the namespace \"default\"","reason":"Forbidden","details":{"name":"x","kind":"pods"},"code":403}"#
+        ]],
+    );
     check(
         ApiError::ForbiddenPath(r#"User "jane" cannot get path "/metrics""#.into()),
-        expect![[""]],
+        expect![[
+            r#""message":"forbidden: User \"jane\" cannot get path \"/metrics\"","reason":"Forbidden","details":{},"code":403}"#
+        ]],
     );
-    check(ApiError::Unauthorized, expect![[""]]);
+    check(
+        ApiError::Unauthorized,
+        expect![[r#""message":"Unauthorized","reason":"Unauthorized","code":401}"#]],
+    );
 }
 
 #[test]
@@ -54,8 +85,18 @@ fn failed_validation_lists_a_cause_per_field() {
         "Invalid value: -1: must be greater than or equal to 0",
         "spec.replicas",
     );
-    check(invalid(vec![selector.clone()]), expect![[""]]);
-    check(invalid(vec![selector, replicas]), expect![[""]]);
+    check(
+        invalid(vec![selector.clone()]),
+        expect![[
+            r#""message":"Deployment.apps \"web\" is invalid: spec.selector: Required value","reason":"Invalid","details":{"name":"web","group":"apps","kind":"Deployment","causes":[{"reason":"FieldValueRequired","message":"Required value","field":"spec.selector"}]},"code":422}"#
+        ]],
+    );
+    check(
+        invalid(vec![selector, replicas]),
+        expect![[
+            r#""message":"Deployment.apps \"web\" is invalid: [spec.selector: Required value, spec.replicas: Invalid value: -1: must be greater than or equal to 0]","reason":"Invalid","details":{"name":"web","group":"apps","kind":"Deployment","causes":[{"reason":"FieldValueRequired","message":"Required value","field":"spec.selector"},{"reason":"FieldValueInvalid","message":"Invalid value: -1: must be greater than or equal to 0","field":"spec.replicas"}]},"code":422}"#
+        ]],
+    );
 }
 
 #[test]
@@ -74,13 +115,17 @@ fn apply_conflicts_are_grouped_by_manager() {
         ApiError::ApplyConflict {
             causes: vec![replicas.clone()],
         },
-        expect![[""]],
+        expect![[
+            r#""message":"Apply failed with 1 conflict: conflict with \"kubectl\" using apps/v1: .spec.replicas","reason":"Conflict","details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"kubectl\" using apps/v1","field":".spec.replicas"}]},"code":409}"#
+        ]],
     );
     check(
         ApiError::ApplyConflict {
             causes: vec![replicas, paused, image],
         },
-        expect![[""]],
+        expect![[
+            r#""message":"Apply failed with 3 conflicts: conflicts with \"ci\" using apps/v1:\n- .spec.template\nconflicts with \"kubectl\" using apps/v1:\n- .spec.replicas\n- .spec.paused","reason":"Conflict","details":{"causes":[{"reason":"FieldManagerConflict","message":"conflict with \"kubectl\" using apps/v1","field":".spec.replicas"},{"reason":"FieldManagerConflict","message":"conflict with \"kubectl\" using apps/v1","field":".spec.paused"},{"reason":"FieldManagerConflict","message":"conflict with \"ci\" using apps/v1","field":".spec.template"}]},"code":409}"#
+        ]],
     );
 }
 
@@ -88,31 +133,47 @@ fn apply_conflicts_are_grouped_by_manager() {
 fn requests_that_cannot_be_served_say_why() {
     check(
         ApiError::BadRequest("limit must not be negative".into()),
-        expect![[""]],
+        expect![[r#""message":"limit must not be negative","reason":"BadRequest","code":400}"#]],
     );
-    check(ApiError::NoSuchResource, expect![[""]]);
-    check(ApiError::MethodNotAllowed, expect![[""]]);
+    check(
+        ApiError::NoSuchResource,
+        expect![[
+            r#""message":"the server could not find the requested resource","reason":"NotFound","details":{},"code":404}"#
+        ]],
+    );
+    check(
+        ApiError::MethodNotAllowed,
+        expect![[
+            r#""message":"the server does not allow this method on the requested resource","reason":"MethodNotAllowed","details":{},"code":405}"#
+        ]],
+    );
     check(
         ApiError::NotAcceptable {
             offered: vec!["application/json"],
         },
-        expect![[""]],
+        expect![[
+            r#""message":"only the following media types are accepted: application/json","reason":"NotAcceptable","code":406}"#
+        ]],
     );
     check(
         ApiError::UnsupportedMediaType {
             accepted: vec!["application/json", "application/yaml"],
         },
-        expect![[""]],
+        expect![[
+            r#""message":"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml","reason":"UnsupportedMediaType","code":415}"#
+        ]],
     );
     check(
         ApiError::TooLarge {
             limit: crate::body::MAX_REQUEST_BYTES,
         },
-        expect![[""]],
+        expect![[
+            r#""message":"Request entity too large: limit is 3145728","reason":"RequestEntityTooLarge","code":413}"#
+        ]],
     );
     check(
         ApiError::Expired("too old resource version: 1 (5)".into()),
-        expect![[""]],
+        expect![[r#""message":"too old resource version: 1 (5)","reason":"Expired","code":410}"#]],
     );
 }
 
@@ -123,15 +184,19 @@ fn trouble_of_the_servers_own_says_when_to_come_back() {
             message: "slow down".into(),
             retry_after: Duration::from_millis(200),
         },
-        expect![[""]],
+        expect![[
+            r#""message":"slow down","reason":"TooManyRequests","details":{"retryAfterSeconds":1},"code":429}"#
+        ]],
     );
     check(
         ApiError::ServiceUnavailable("shutting down".into()),
-        expect![[""]],
+        expect![[r#""message":"shutting down","reason":"ServiceUnavailable","code":503}"#]],
     );
     check(
         ApiError::Timeout("request did not complete within the allotted timeout".into()),
-        expect![[""]],
+        expect![[
+            r#""message":"Timeout: request did not complete within the allotted timeout","reason":"Timeout","details":{},"code":504}"#
+        ]],
     );
 }
 
@@ -139,7 +204,7 @@ fn trouble_of_the_servers_own_says_when_to_come_back() {
 fn internal_details_stay_in_the_log() {
     check(
         ApiError::Internal("/var/lib/secret is unreadable".into()),
-        expect![[""]],
+        expect![[r#""message":"Internal error occurred","reason":"InternalError","code":500}"#]],
     );
 }
 
@@ -152,7 +217,7 @@ fn a_success_tells_what_it_was_about() {
         ..Details::default()
     };
     let status = String::from_utf8(Status::success(details).to_bytes()).unwrap();
-    expect![[""]].assert_eq(&status);
+    expect![[r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Success","details":{"name":"x","kind":"pods","uid":"u-1"}}"#]].assert_eq(&status);
 }
 
 #[test]
