@@ -102,7 +102,7 @@ fn set_scheduled(pod: &mut Object, now: &str) {
     conditions.retain(|condition| condition["type"] != "PodScheduled");
     let generation = pod.generation();
     let mut scheduled = json!({
-        "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
+        "type": "PodScheduled", "status": "True", "lastTransitionTime": now,
     });
     if generation > 0 {
         scheduled["observedGeneration"] = generation.into();

@@ -62,7 +62,7 @@ pub(super) fn onto(scale: &Object, object: &Object) -> Result<Object, ApiError> 
 
 /// `PUT` of a `Scale`.
 pub(super) async fn update(call: &Call, options: &WriteOptions) -> Result<Response, ApiError> {
-    let gvk = Gvk::new("autoscaling", "v1", "Scale");
+    let gvk = gvk();
     let decoded = call.decode_as(&gvk, options.field_validation)?;
     let scaled = |current: Option<&Object>| match current {
         Some(object) => onto(&decoded.object, object),
@@ -75,4 +75,9 @@ pub(super) async fn update(call: &Call, options: &WriteOptions) -> Result<Respon
         .await?;
     let answer = Answer::Tree(of(&updated.answer.object()));
     call.respond(StatusCode::OK, &answer, &decoded.warnings)
+}
+
+/// `autoscaling/v1` `Scale`.
+pub(super) fn gvk() -> Gvk {
+    Gvk::new("autoscaling", "v1", "Scale")
 }

@@ -61,11 +61,13 @@ pub trait Strategy: Send + Sync + 'static {
     }
 
     /// Edits an object that is about to replace `old`. With an empty `ctx.subresource` the status is kept as it was;
-    /// with `status` everything else is. `metadata.generation` is taken care of afterwards.
+    /// with `status` everything else is. `metadata.generation` is taken care of afterwards. Other subresources come
+    /// from this server's own code (`binding`, `finalize`) and change what they have to.
     fn prepare_update(&self, new: &mut Object, old: &Object, ctx: &WriteContext<'_>) {
         match ctx.subresource {
             "status" => keep_all_but_status(new, old),
-            _ => keep(new, old, &["status"]),
+            "" | "scale" => keep(new, old, &["status"]),
+            _ => {}
         }
     }
 
