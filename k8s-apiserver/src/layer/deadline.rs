@@ -25,12 +25,20 @@ pub struct Deadline {
     pub stopping: CancellationToken,
 }
 
+/// Ends the long-running requests of one listener; set on its requests, in place of [`Deadline::stopping`].
+#[derive(Debug, Clone)]
+pub(crate) struct Closing(pub(crate) CancellationToken);
+
 impl Step for Deadline {
     async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
         let info = RequestInfo::of(&request);
         if info.is_long_running() {
-            let response = next.run(request).await;
-            return Ok(until(response, self.stopping.clone()));
+            let closing = request
+                .extensions()
+                .get::<Closing>()
+                .map(|Closing(token)| token);
+            let closing = closing.unwrap_or(&self.stopping).clone();
+            return Ok(until(next.run(request).await, closing));
         }
         let limit = asked_for(&info)?.map_or(self.limit, |asked| asked.min(self.limit));
         timeout(limit, next.run(request)).await.map_err(|_| {
