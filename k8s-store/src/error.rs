@@ -32,6 +32,14 @@ pub enum StoreError {
         /// The key.
         key: Bytes,
     },
+    /// A transaction is larger than any engine wants to write at once.
+    #[error("transaction of {size} bytes exceeds the limit of {limit}")]
+    TooLarge {
+        /// Bytes of its keys and values, about.
+        size: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
     /// A stored value is not what the cache's codec understands.
     #[error("cannot decode the value of {}: {detail}", .key.escape_ascii())]
     Undecodable {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod cache;
+pub mod embedded;
 mod error;
 pub mod memory;
 mod revision;

@@ -185,7 +185,8 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// [`StoreError::Compacted`] if `from` is older than what is retained.
     async fn watch(&self, prefix: Bytes, from: Revision) -> Result<WatchStream, StoreError>;
 
-    /// Forgets history up to and including `at`; live keys keep their newest value.
+    /// Forgets history up to and including `at`; live keys keep their newest value. `at` itself can
+    /// still be read, and watched from. [`StoreError::Compacted`] if that has happened already.
     async fn compact(&self, at: Revision) -> Result<(), StoreError>;
 
     /// The newest revision and the last compacted one.

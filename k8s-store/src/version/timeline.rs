@@ -3,7 +3,7 @@
 //! Engines and the watch cache alike keep one. The state at an older revision is the present with
 //! the changes since then undone; a watch is a position in the list.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, mem, sync::Arc};
 
 use super::tree::{Keyed, Tree};
 use crate::{Revision, StoreError};
@@ -85,6 +85,17 @@ impl<T: Keyed> Timeline<T> {
     pub(crate) fn draft(&self) -> Draft<T> {
         Draft {
             tree: self.tree.clone(),
+            revision: self.current,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Like [`Timeline::draft`], but takes the state along instead of sharing it, which spares the
+    /// copying. Until the draft is published the timeline is empty: for its only user.
+    pub(crate) fn take_draft(&mut self) -> Draft<T> {
+        let tree = mem::take(&mut self.tree);
+        Draft {
+            tree,
             revision: self.current,
             changes: Vec::new(),
         }
