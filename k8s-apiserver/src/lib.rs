@@ -12,6 +12,7 @@ pub mod config;
 pub mod error;
 pub mod health;
 pub mod layer;
+pub mod pki;
 pub mod server;
 pub mod stack;
 pub mod status;
