@@ -63,9 +63,13 @@ pub fn read(body: Body) -> BoxFuture<'static, Result<Bytes, ApiError>> {
         .map(|collected| match collected {
             Ok(collected) => Ok(collected.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
-            Err(error) => Err(ApiError::BadRequest(format!("unable to read the request body: {error}"))),
+            Err(error) => Err(ApiError::BadRequest(format!(
+                "unable to read the request body: {error}"
+            ))),
         })
         .boxed()
 }
 
-const TOO_LARGE: ApiError = ApiError::TooLarge { limit: MAX_REQUEST_BYTES };
+const TOO_LARGE: ApiError = ApiError::TooLarge {
+    limit: MAX_REQUEST_BYTES,
+};

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 // mod admission;
-// mod handler;
 // mod registry;
 // mod routing;
 pub mod authn;
@@ -10,8 +9,10 @@ pub mod body;
 mod client;
 pub mod config;
 pub mod error;
+pub mod handler;
 pub mod health;
 pub mod layer;
+mod pipe;
 pub mod pki;
 pub mod server;
 pub mod stack;

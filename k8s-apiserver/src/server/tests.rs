@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
-use futures::{FutureExt, StreamExt};
+use futures::StreamExt;
 use http_body_util::Empty;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -69,7 +69,7 @@ impl Running {
             authorizer: Arc::new(Rbac::new(Arc::new(MemoryRules::bootstrap()))),
             health: Health::new(),
             config: Config::default(),
-            stopping: CancellationToken::new(),
+            tasks: Tasks::new(CancellationToken::new()),
         };
         let server = ApiServer::new(layers, service_fn(toy));
         let pki = Pki::ephemeral(&PkiOptions::default()).unwrap();
@@ -204,5 +204,6 @@ async fn in_process_requests_can_be_upgraded() {
     let mut echoed = [0; 5];
     stream.read_exact(&mut echoed).await.unwrap();
     assert_eq!(&echoed, b"hello");
-    running.server.stop().now_or_never();
+    drop(stream);
+    running.server.stop().await;
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt;
 use http_body_util::BodyExt;
+use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use super::*;
@@ -22,7 +24,7 @@ fn layers(config: Config) -> Layers {
         authorizer: Arc::new(Rbac::new(rules)),
         health: Health::new(),
         config,
-        stopping: CancellationToken::new(),
+        tasks: Tasks::new(CancellationToken::new()),
     }
 }
 
@@ -55,8 +57,6 @@ async fn toy(request: Request) -> Result<Response, Infallible> {
     );
     Ok(Response::new(body::full(text)))
 }
-
-use futures::StreamExt;
 
 fn stack() -> Stack {
     layers(Config::default()).in_front_of(service_fn(toy))
@@ -213,7 +213,7 @@ async fn a_slow_request_ends_at_its_deadline() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_outlives_deadlines_and_ends_with_the_server() {
     let layers = layers(Config::default());
-    let stopping = layers.stopping.clone();
+    let stopping = layers.tasks.stopping().clone();
     let stack = layers.in_front_of(service_fn(toy));
     let watch = request(Some(admin()), "GET", "/api/v1/pods?watch=1")
         .body(body::empty())
