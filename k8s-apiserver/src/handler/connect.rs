@@ -1,7 +1,8 @@
 //! Reaching into nodes: logs, exec, attach, port-forward, and the node's own endpoints.
 //!
-//! The server finds the node, calls its agent with a certificate of its own, and relays. What is spoken after an
-//! upgrade (WebSocket channels, SPDY) is between the client and the agent: here it is only bytes.
+//! The server finds the node, calls its agent with a certificate of its own, and relays. What is
+//! spoken after an upgrade (WebSocket channels, SPDY) is between the client and the agent: here it
+//! is only bytes.
 
 mod locate;
 mod target;
@@ -33,23 +34,25 @@ const COMPLAINT: usize = 8 * 1024;
 
 /// Relays requests to nodes.
 #[derive(Clone)]
-pub struct Connector {
+pub struct Relay {
     locator: Arc<dyn NodeLocator>,
     tls: Arc<ClientConfig>,
     tasks: Tasks,
 }
 
-impl Connector {
-    /// Finds nodes by `locator`, calls them with `tls` (see [`crate::pki::Pki::client_tls`]), relays as `tasks`.
+impl Relay {
+    /// Finds nodes by `locator`, calls them with `tls` (see [`crate::pki::Pki::client_tls`]),
+    /// relays as `tasks`.
     pub fn new(locator: Arc<dyn NodeLocator>, tls: Arc<ClientConfig>, tasks: Tasks) -> Self {
-        Connector {
+        Relay {
             locator,
             tls,
             tasks,
         }
     }
 
-    /// Answers `pods/log`, `pods/exec`, `pods/attach` and `pods/portforward` for a pod that was looked up.
+    /// Answers `pods/log`, `pods/exec`, `pods/attach` and `pods/portforward` for a pod that was
+    /// looked up.
     pub async fn pod(&self, pod: &Pod, request: Request) -> Result<Response, ApiError> {
         let info = RequestInfo::of(&request);
         let Some(target) = Target::of_pod(pod, &info)? else {

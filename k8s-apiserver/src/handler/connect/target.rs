@@ -1,4 +1,5 @@
-//! Which path of which node a request is really for. Pure: from a pod and a request to an agent's URL.
+//! Which path of which node a request is really for. Pure: from a pod and a request to an agent's
+//! URL.
 
 use form_urlencoded::Serializer;
 use http::Uri;
@@ -180,7 +181,8 @@ fn invalid(field: &str, message: String) -> Cause {
     Cause::new("FieldValueInvalid", message, field)
 }
 
-/// Streams by the agent's names. Output is always wanted; errors have no stream of their own on a terminal.
+/// Streams by the agent's names. Output is always wanted; errors have no stream of their own on a
+/// terminal.
 fn stream_query(info: &RequestInfo) -> String {
     let mut query = Serializer::new(String::new());
     if info.flag("stdin") {
