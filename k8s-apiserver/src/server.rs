@@ -47,9 +47,9 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Puts the layers in front of the handlers. It runs until `layers.stopping` is cancelled.
+    /// Puts the layers in front of the handlers. It runs until it is stopped.
     pub fn new(layers: Layers, handler: impl Handler) -> Self {
-        let tasks = Tasks::new(layers.stopping.clone());
+        let tasks = layers.tasks.clone();
         let grace = layers.config.grace;
         ApiServer {
             stack: layers.in_front_of(handler),
@@ -63,12 +63,14 @@ impl ApiServer {
         self.stack.clone()
     }
 
-    /// A client in this process that acts as a user: no sockets, but the same layers, authorization included.
+    /// A client in this process that acts as a user: no sockets, but the same layers, authorization
+    /// included.
     pub fn client(&self, user: User) -> kube::Client {
         client::client(self.stack.clone(), user, self.tasks.clone())
     }
 
-    /// Serves HTTPS until cancelled, or until the server stops; then ends watches and lets other requests finish.
+    /// Serves HTTPS until cancelled, or until the server stops; then ends watches and lets other
+    /// requests finish.
     pub async fn serve(&self, listener: TcpListener, tls: ServerTls, cancel: CancellationToken) {
         let closing = self.tasks.stopping().child_token();
         let connections = Connections {
@@ -89,7 +91,8 @@ impl ApiServer {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => drop(open.spawn(connections.clone().serve(stream))),
                     Err(error) => {
-                        // Out of file descriptors, most likely: those that are open will give some back.
+                        // Out of file descriptors, most likely: those that are open will give some
+                        // back.
                         tracing::warn!(%error, "cannot accept a connection");
                         sleep(Duration::from_millis(100)).await;
                     }
@@ -102,7 +105,8 @@ impl ApiServer {
         while open.join_next().await.is_some() {}
     }
 
-    /// Stops the server: listeners close, watches and relays end; returns when the relays have ended.
+    /// Stops the server: listeners close, watches and relays end; returns when the relays have
+    /// ended.
     pub async fn stop(&self) {
         self.tasks.stop().await;
     }

@@ -1,7 +1,8 @@
-//! Role-based access control: roles are lists of rules, bindings give roles to subjects, and nothing denies.
+//! Role-based access control: roles are lists of rules, bindings give roles to subjects, and
+//! nothing denies.
 //!
-//! Evaluation is pure. Where roles and bindings come from is a [`RuleSource`]; the server's own reads them from the
-//! watch cache, so a change takes effect with the write that makes it.
+//! Evaluation is pure. Where roles and bindings come from is a [`RuleSource`]; the server's own
+//! reads them from the watch cache, so a change takes effect with the write that makes it.
 
 mod memory;
 
@@ -68,7 +69,8 @@ impl Authorizer for Rbac {
     }
 }
 
-/// Every rule that holds for a user in a namespace, cluster-wide ones included; only those if it is empty.
+/// Every rule that holds for a user in a namespace, cluster-wide ones included; only those if it is
+/// empty.
 ///
 /// The second part names the roles that are bound but missing.
 pub fn rules_for(
@@ -97,7 +99,8 @@ enum BindingName<'a> {
     Namespaced(&'a str),
 }
 
-/// Shows each rule that a user has, with the grant it came by, until told to stop; returns the roles that are missing.
+/// Shows each rule that a user has, with the grant it came by, until told to stop; returns the
+/// roles that are missing.
 fn visit(
     source: &dyn RuleSource,
     user: &User,
