@@ -14,7 +14,7 @@ mod effect;
 mod entry;
 mod environment;
 mod fault;
-mod key;
+pub(crate) mod key;
 mod kind_table;
 mod meta;
 mod options;
@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use answer::Answer;
 pub use codec::EntryCodec;
+pub(crate) use codec::is_bucketed;
 pub use config::RegistryConfig;
 pub use connector::Connector;
 pub use effect::{Change, Effects};
@@ -92,7 +93,11 @@ impl Registry {
         let codec = EntryCodec::new(resources.clone());
         let options = CacheOptions::default();
         let cache = WatchCache::start(store, codec, ROOT.into(), options, cancel).await?;
-        Ok(Arc::new(Registry { resources, cache, config }))
+        Ok(Arc::new(Registry {
+            resources,
+            cache,
+            config,
+        }))
     }
 
     /// Serves one more kind, or another version of the same, from now on.

@@ -34,7 +34,11 @@ pub fn carry_over(new: &mut Object, old: &Object) {
         drop_address(new, old);
         return;
     }
-    let is_unset = |service: &Object| service.str(&["spec", "clusterIP"]).is_none_or(str::is_empty);
+    let is_unset = |service: &Object| {
+        service
+            .str(&["spec", "clusterIP"])
+            .is_none_or(str::is_empty)
+    };
     if cluster_ip::has_address(old) && is_unset(new) {
         for field in ["clusterIP", "clusterIPs"] {
             crate::registry::keep(new, old, &["spec", field]);
@@ -60,7 +64,10 @@ fn drop_address(new: &mut Object, old: &Object) {
 /// Ports are the same if protocol and number are.
 fn carry_over_ports(new: &mut Object, old: &Object) {
     let is_reachable = |service: &Object| {
-        matches!(service.str(&["spec", "type"]), Some("NodePort" | "LoadBalancer"))
+        matches!(
+            service.str(&["spec", "type"]),
+            Some("NodePort" | "LoadBalancer")
+        )
     };
     if !is_reachable(new) || !is_reachable(old) {
         return;
