@@ -1,13 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+pub mod api;
 pub mod int_or_string;
 mod meta;
 pub mod name;
 pub mod object;
+pub mod pod;
 pub mod quantity;
 pub mod scheme;
 pub mod selector;
 pub mod status;
+pub mod table;
 pub mod time;
 
 pub use int_or_string::IntOrString;

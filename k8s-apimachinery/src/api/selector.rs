@@ -3,6 +3,7 @@
 use super::field::Field;
 use super::metadata::{check_label_key, check_labels};
 use crate::name;
+use crate::selector::label::LabelSelector;
 
 /// Checks a `metav1.LabelSelector`.
 pub(crate) fn check_label_selector(selector: &Field) {
@@ -74,23 +75,7 @@ fn check_field_requirement(requirement: &Field) {
 
 /// Whether the selector chooses an object with these labels.
 pub(crate) fn selects_labels(selector: &Field, labels: &Field) -> bool {
-    let wanted = selector.get("matchLabels");
-    let mut wanted = wanted.entries();
-    if !wanted.all(|(key, value)| labels.key(key).value() == value.value()) {
-        return false;
-    }
-    let requirements = selector.get("matchExpressions");
-    let mut requirements = requirements.items();
-    requirements.all(|requirement| {
-        let label = labels.key(requirement.get("key").str());
-        let values = requirement.get("values");
-        let is_listed = label.is_set() && values.items().any(|value| value.str() == label.str());
-        match requirement.get("operator").str() {
-            "In" => is_listed,
-            "NotIn" => !is_listed,
-            "Exists" => label.is_set(),
-            "DoesNotExist" => !label.is_set(),
-            _ => false,
-        }
-    })
+    let selector = selector.value().map(LabelSelector::from_value);
+    let label = |key: &str| labels.map()?.get(key)?.as_str();
+    selector.is_some_and(|selector| selector.is_ok_and(|selector| selector.matches(label)))
 }

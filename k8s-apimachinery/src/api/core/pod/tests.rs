@@ -22,7 +22,10 @@ fn with(fields: Value) -> Object {
 
 #[test]
 fn a_bare_pod_gets_its_defaults() {
-    check_defaults(&Pod, with(json!({})), &expect![[r#"
+    check_defaults(
+        &Pod,
+        with(json!({})),
+        &expect![[r#"
         {
           "metadata": {
             "name": "x",
@@ -46,7 +49,8 @@ fn a_bare_pod_gets_its_defaults() {
             "securityContext": {},
             "terminationGracePeriodSeconds": 30
           }
-        }"#]]);
+        }"#]],
+    );
 }
 
 #[test]
@@ -195,7 +199,8 @@ fn volumes_get_their_defaults() {
               ]
             }
           }
-        ]"#]].assert_eq(&volumes.expect("a tree serialises"));
+        ]"#]]
+    .assert_eq(&volumes.expect("a tree serialises"));
 }
 
 #[test]
