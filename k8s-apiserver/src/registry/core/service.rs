@@ -7,8 +7,12 @@ use k8s_apimachinery::{
 };
 use serde_json::json;
 
-use crate::registry::{
-    KindRow, Strategy, SubresourceRow, WriteContext, cell, keep, keep_all_but_status,
+use crate::{
+    ApiError,
+    registry::{
+        Change, Effects, KindRow, Strategy, SubresourceRow, View, WriteContext, allocation, cell,
+        keep, keep_all_but_status,
+    },
 };
 
 /// Strategy of `v1` `Service`.
@@ -52,6 +56,14 @@ impl Strategy for Service {
         keep_allocated(new, old);
         drop_unused(new, old);
         prepare_addresses(new);
+    }
+
+    fn effects(
+        &self,
+        change: &mut Change<'_>,
+        view: &View<'_>,
+    ) -> Result<Effects, ApiError> {
+        allocation::effects(change, view)
     }
 
     fn selectable(&self) -> &'static [&'static str] {
