@@ -15,6 +15,8 @@ pub mod layer;
 pub mod metrics;
 mod pipe;
 pub mod pki;
+pub mod registry;
+pub mod routing;
 pub mod server;
 pub mod stack;
 pub mod status;
