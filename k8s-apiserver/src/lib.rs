@@ -1,8 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 pub mod admission;
-pub mod registry;
-pub mod routing;
 pub mod authn;
 pub mod authz;
 pub mod body;
