@@ -4,6 +4,7 @@
 //! Evaluation is pure. Where roles and bindings come from is a [`RuleSource`]; the server's own
 //! reads them from the watch cache, so a change takes effect with the write that makes it.
 
+pub mod escalation;
 mod memory;
 
 use std::{ops::ControlFlow, sync::Arc};
