@@ -53,7 +53,12 @@ fn size(value: &Value) -> usize {
         Value::Number(_) => 8,
         Value::String(text) => text.len() + 2,
         Value::Array(items) => 2 + items.iter().map(|item| size(item) + 1).sum::<usize>(),
-        Value::Object(map) => 2 + map.iter().map(|(key, item)| key.len() + size(item) + 4).sum::<usize>(),
+        Value::Object(map) => {
+            2 + map
+                .iter()
+                .map(|(key, item)| key.len() + size(item) + 4)
+                .sum::<usize>()
+        }
     }
 }
 
@@ -87,17 +92,35 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_told_apart_from_what_is_no_patch() {
-        check(json!([{ "op": "test", "path": "/c", "value": "x" }]), Err(|e| matches!(e, PatchError::Unfit(_))));
-        check(json!([{ "op": "remove", "path": "/gone" }]), Err(|e| matches!(e, PatchError::Unfit(_))));
-        check(json!({ "op": "remove" }), Err(|e| matches!(e, PatchError::Malformed(_))));
-        check(json!([{ "op": "explode", "path": "/" }]), Err(|e| matches!(e, PatchError::Malformed(_))));
+        check(
+            json!([{ "op": "test", "path": "/c", "value": "x" }]),
+            Err(|e| matches!(e, PatchError::Unfit(_))),
+        );
+        check(
+            json!([{ "op": "remove", "path": "/gone" }]),
+            Err(|e| matches!(e, PatchError::Unfit(_))),
+        );
+        check(
+            json!({ "op": "remove" }),
+            Err(|e| matches!(e, PatchError::Malformed(_))),
+        );
+        check(
+            json!([{ "op": "explode", "path": "/" }]),
+            Err(|e| matches!(e, PatchError::Malformed(_))),
+        );
     }
 
     #[test]
     fn copies_of_copies_stay_in_bounds() {
-        let double = json!({ "op": "copy", "from": "", "path": "/x" });
-        check(Value::Array(vec![double; 64]), Err(|e| matches!(e, PatchError::TooLarge(_))));
+        let double = json!({ "op": "copy", "from": "/a/b", "path": "/a/b/-" });
+        check(
+            Value::Array(vec![double; 64]),
+            Err(|e| matches!(e, PatchError::TooLarge(_))),
+        );
         let test = json!({ "op": "test", "path": "/c", "value": "d" });
-        check(Value::Array(vec![test; MAX_OPERATIONS + 1]), Err(|e| matches!(e, PatchError::TooLarge(_))));
+        check(
+            Value::Array(vec![test; MAX_OPERATIONS + 1]),
+            Err(|e| matches!(e, PatchError::TooLarge(_))),
+        );
     }
 }

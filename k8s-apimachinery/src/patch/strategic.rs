@@ -103,7 +103,9 @@ fn merge_field(
         return Ok(());
     }
     let strategy = strategy(schema, key);
-    let child = schema.and_then(|schema| schema.child(key)).map(|child| &**child);
+    let child = schema
+        .and_then(|schema| schema.child(key))
+        .map(|child| &**child);
     match (target.get_mut(key), change) {
         (Some(Value::Object(current)), Value::Object(change)) if !strategy.replaces => {
             merge_object(current, change, child)
@@ -141,7 +143,9 @@ fn merge_list(
     let mut items = Vec::with_capacity(change.len());
     let mut replaces = false;
     for item in change {
-        let item = item.as_object().ok_or_else(|| malformed("expected all elements of the list to be objects"))?;
+        let item = item
+            .as_object()
+            .ok_or_else(|| malformed("expected all elements of the list to be objects"))?;
         let directive = directive(item)?;
         // A lone `$patch: replace` among the items concerns the whole list.
         if directive == Directive::Replace && item.len() == 1 {
@@ -157,9 +161,13 @@ fn merge_list(
     for (item, directive) in items {
         let key = item.get(merge_key).ok_or_else(|| {
             let shown = Value::Object(item.clone());
-            malformed(&format!("map: {shown} does not contain declared merge key: {merge_key}"))
+            malformed(&format!(
+                "map: {shown} does not contain declared merge key: {merge_key}"
+            ))
         })?;
-        let at = current.iter().position(|known| known.get(merge_key) == Some(key));
+        let at = current
+            .iter()
+            .position(|known| known.get(merge_key) == Some(key));
         match (directive, at) {
             (Directive::Delete, _) => current.retain(|known| known.get(merge_key) != Some(key)),
             (_, None) => current.push(Value::Object(without_directives(item))),
@@ -173,19 +181,32 @@ fn merge_list(
 }
 
 /// `$retainKeys`: what it doesn't name goes, and what the patch sets it has to name.
-fn retain_keys(target: &mut Map<String, Value>, patch: &Map<String, Value>) -> Result<(), PatchError> {
-    let Some(retained) = patch.get(RETAIN_KEYS) else { return Ok(()) };
+fn retain_keys(
+    target: &mut Map<String, Value>,
+    patch: &Map<String, Value>,
+) -> Result<(), PatchError> {
+    let Some(retained) = patch.get(RETAIN_KEYS) else {
+        return Ok(());
+    };
     let retained = list(retained, RETAIN_KEYS)?;
     let is_retained = |key: &str| retained.iter().any(|name| name == key);
-    let set = patch.iter().filter(|(key, value)| !key.starts_with('$') && !value.is_null());
+    let set = patch
+        .iter()
+        .filter(|(key, value)| !key.starts_with('$') && !value.is_null());
     if let Some((key, _)) = set.into_iter().find(|(key, _)| !is_retained(key)) {
-        return Err(malformed(&format!("{RETAIN_KEYS} directive doesn't contain {key}, which the patch sets")));
+        return Err(malformed(&format!(
+            "{RETAIN_KEYS} directive doesn't contain {key}, which the patch sets"
+        )));
     }
     target.retain(|key, _| is_retained(key));
     Ok(())
 }
 
-fn delete_scalars(target: &mut Map<String, Value>, field: &str, gone: &Value) -> Result<(), PatchError> {
+fn delete_scalars(
+    target: &mut Map<String, Value>,
+    field: &str,
+    gone: &Value,
+) -> Result<(), PatchError> {
     let gone = list(gone, DELETE_FROM)?;
     if let Some(Value::Array(current)) = target.get_mut(field) {
         current.retain(|item| !gone.contains(item));
@@ -220,9 +241,12 @@ fn plain(value: &Value) -> Value {
         Value::Array(items) => {
             let is_deleted = |item: &&Value| item.get(PATCH).is_some_and(|word| word == "delete");
             let is_directive = |item: &&Value| {
-                item.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(PATCH))
+                item.as_object()
+                    .is_some_and(|map| map.len() == 1 && map.contains_key(PATCH))
             };
-            let kept = items.iter().filter(|item| !is_deleted(item) && !is_directive(item));
+            let kept = items
+                .iter()
+                .filter(|item| !is_deleted(item) && !is_directive(item));
             Value::Array(kept.map(plain).collect())
         }
         scalar => scalar.clone(),
@@ -231,15 +255,26 @@ fn plain(value: &Value) -> Value {
 
 fn without_directives(map: &Map<String, Value>) -> Map<String, Value> {
     let is_directive = |key: &str| {
-        key == PATCH || key == RETAIN_KEYS || key.starts_with(DELETE_FROM) || key.starts_with(SET_ORDER)
+        key == PATCH
+            || key == RETAIN_KEYS
+            || key.starts_with(DELETE_FROM)
+            || key.starts_with(SET_ORDER)
     };
-    let kept = map.iter().filter(|(key, value)| !is_directive(key) && !value.is_null());
-    kept.map(|(key, value)| (key.clone(), plain(value))).collect()
+    let kept = map
+        .iter()
+        .filter(|(key, value)| !is_directive(key) && !value.is_null());
+    kept.map(|(key, value)| (key.clone(), plain(value)))
+        .collect()
 }
 
 fn list<'a>(value: &'a Value, directive: &str) -> Result<&'a [Value], PatchError> {
     let items = value.as_array().map(Vec::as_slice);
-    items.ok_or_else(|| malformed(&format!("{} has to be a list", directive.trim_end_matches('/'))))
+    items.ok_or_else(|| {
+        malformed(&format!(
+            "{} has to be a list",
+            directive.trim_end_matches('/')
+        ))
+    })
 }
 
 fn malformed(message: &str) -> PatchError {

@@ -6,12 +6,19 @@ use serde_json::Value;
 ///
 /// Items that `order` names follow it; the others, which only the server knew, keep their order
 /// among themselves, and each stays in front of those named items that it preceded in `before`.
-pub(super) fn arrange(merged: &mut Vec<Value>, before: &[Value], order: &[Value], merge_key: Option<&str>) {
+pub(super) fn arrange(
+    merged: &mut Vec<Value>,
+    before: &[Value],
+    order: &[Value],
+    merge_key: Option<&str>,
+) {
     let place_in = |list: &[Value], item: &Value| {
-        list.iter().position(|other| identity(other, merge_key) == identity(item, merge_key))
+        list.iter()
+            .position(|other| identity(other, merge_key) == identity(item, merge_key))
     };
-    let (mut named, mut others): (Vec<Value>, Vec<Value>) =
-        std::mem::take(merged).into_iter().partition(|item| place_in(order, item).is_some());
+    let (mut named, mut others): (Vec<Value>, Vec<Value>) = std::mem::take(merged)
+        .into_iter()
+        .partition(|item| place_in(order, item).is_some());
     named.sort_by_key(|item| place_in(order, item));
     others.sort_by_key(|item| place_in(before, item));
 

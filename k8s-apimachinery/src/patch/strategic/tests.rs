@@ -27,7 +27,9 @@ fn lists_with_a_key_merge_item_by_item() {
         POD,
         containers(json!([{ "name": "a", "image": "a:1", "tty": true }, { "name": "b" }])),
         containers(json!([{ "name": "a", "image": "a:2" }, { "name": "c" }])),
-        containers(json!([{ "name": "a", "image": "a:2", "tty": true }, { "name": "b" }, { "name": "c" }])),
+        containers(
+            json!([{ "name": "a", "image": "a:2", "tty": true }, { "name": "b" }, { "name": "c" }]),
+        ),
     );
 }
 
@@ -57,13 +59,23 @@ fn items_can_be_deleted_or_replaced() {
 #[test]
 fn lists_without_a_strategy_replace() {
     let args = |args: Value| containers(json!([{ "name": "a", "args": args }]));
-    check(POD, args(json!(["x", "y"])), args(json!(["z"])), args(json!(["z"])));
+    check(
+        POD,
+        args(json!(["x", "y"])),
+        args(json!(["z"])),
+        args(json!(["z"])),
+    );
 }
 
 #[test]
 fn lists_of_scalars_that_merge_are_sets() {
     let finalizers = |list: Value| json!({ "metadata": { "finalizers": list } });
-    check(POD, finalizers(json!(["a"])), finalizers(json!(["b", "a"])), finalizers(json!(["a", "b"])));
+    check(
+        POD,
+        finalizers(json!(["a"])),
+        finalizers(json!(["b", "a"])),
+        finalizers(json!(["a", "b"])),
+    );
     check(
         POD,
         finalizers(json!(["a", "b"])),
@@ -91,8 +103,18 @@ fn null_deletes_and_unset_fields_take_the_value_without_directives() {
 #[test]
 fn objects_can_be_replaced_or_deleted() {
     let labels = |labels: Value| json!({ "metadata": { "labels": labels } });
-    check(POD, labels(json!({ "a": "1" })), labels(json!({ "b": "2", "$patch": "replace" })), labels(json!({ "b": "2" })));
-    check(POD, labels(json!({ "a": "1" })), labels(json!({ "$patch": "delete" })), labels(json!({})));
+    check(
+        POD,
+        labels(json!({ "a": "1" })),
+        labels(json!({ "b": "2", "$patch": "replace" })),
+        labels(json!({ "b": "2" })),
+    );
+    check(
+        POD,
+        labels(json!({ "a": "1" })),
+        labels(json!({ "$patch": "delete" })),
+        labels(json!({})),
+    );
 }
 
 #[test]
@@ -115,7 +137,9 @@ fn the_patch_decides_the_order_of_what_it_names() {
             "$setElementOrder/containers": [{ "name": "b" }, { "name": "a" }, { "name": "new" }],
             "containers": [{ "name": "new" }],
         } }),
-        containers(json!([{ "name": "server" }, { "name": "b" }, { "name": "a" }, { "name": "new" }])),
+        containers(
+            json!([{ "name": "server" }, { "name": "b" }, { "name": "a" }, { "name": "new" }]),
+        ),
     );
 }
 
@@ -142,6 +166,9 @@ fn nonsense_is_refused() {
     ] {
         let mut target = json!({ "metadata": { "finalizers": [] }, "spec": { "containers": [] } });
         let outcome = apply(&mut target, &patch, &schema);
-        assert!(matches!(outcome, Err(PatchError::Malformed(_))), "{patch}: {outcome:?}");
+        assert!(
+            matches!(outcome, Err(PatchError::Malformed(_))),
+            "{patch}: {outcome:?}"
+        );
     }
 }
