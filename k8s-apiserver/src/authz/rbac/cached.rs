@@ -81,7 +81,9 @@ impl<O: Objects> RuleSource for CachedRules<O> {
 /// What was parsed, by the address of what it was parsed from, which is kept alive with it: so an
 /// address never comes to mean another object.
 #[derive(Debug)]
-struct Parsed<S, T>(RwLock<BTreeMap<usize, (Arc<S>, Arc<T>)>>);
+struct Parsed<S, T>(RwLock<Kept<S, T>>);
+
+type Kept<S, T> = BTreeMap<usize, (Arc<S>, Arc<T>)>;
 
 impl<S, T> Default for Parsed<S, T> {
     fn default() -> Self {
@@ -148,7 +150,7 @@ mod tests {
         }
 
         fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
-            self.0
+            self.objects
                 .lock()
                 .unwrap()
                 .get(&key(resource, namespace, name))
@@ -169,7 +171,7 @@ mod tests {
                 "metadata": {"name": "r"},
                 "rules": [{"verbs": [verb], "apiGroups": [""], "resources": ["pods"]}],
             });
-            toy.0
+            toy.objects
                 .lock()
                 .unwrap()
                 .insert(key("clusterroles", "", "r"), Arc::new(role));
