@@ -4,8 +4,11 @@
 //! process. A body is boxed once at the edge; nothing here copies what a caller already holds as [`Bytes`].
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
-use http_body::Frame;
+use futures::{
+    FutureExt, Stream, StreamExt,
+    future::{BoxFuture, ready},
+};
+use http_body::{Body as _, Frame};
 use http_body_util::{
     BodyExt, Empty, Full, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody,
 };
@@ -49,15 +52,24 @@ where
 
 /// Reads a request's body whole, or says why it can't be had: longer than [`MAX_REQUEST_BYTES`], or broken off.
 ///
-/// A body that arrives in one piece, as all in-process bodies do, is handed on without a copy.
-pub async fn read(body: Body) -> Result<Bytes, ApiError> {
-    match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge {
-            limit: MAX_REQUEST_BYTES,
-        }),
-        Err(error) => Err(ApiError::BadRequest(format!(
-            "unable to read the request body: {error}"
-        ))),
+/// A body that arrives in one piece, as all in-process bodies do, is handed on without a copy. The future is boxed, and
+/// so free of the body's type, which the compiler can't see to be `Send` inside of larger futures.
+pub fn read(body: Body) -> BoxFuture<'static, Result<Bytes, ApiError>> {
+    if body.size_hint().lower() > MAX_REQUEST_BYTES as u64 {
+        return ready(Err(TOO_LARGE)).boxed();
     }
+    let collected = Limited::new(body, MAX_REQUEST_BYTES).collect();
+    collected
+        .map(|collected| match collected {
+            Ok(collected) => Ok(collected.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
+            Err(error) => Err(ApiError::BadRequest(format!(
+                "unable to read the request body: {error}"
+            ))),
+        })
+        .boxed()
 }
+
+const TOO_LARGE: ApiError = ApiError::TooLarge {
+    limit: MAX_REQUEST_BYTES,
+};

@@ -1,17 +1,19 @@
 #![doc = include_str!("../README.md")]
 
-// mod admission;
-// mod handler;
-// mod registry;
-// mod routing;
+pub mod admission;
 pub mod authn;
 pub mod authz;
 pub mod body;
 mod client;
 pub mod config;
 pub mod error;
+pub mod handler;
 pub mod health;
 pub mod layer;
+mod pipe;
+pub mod pki;
+pub mod registry;
+pub mod routing;
 pub mod server;
 pub mod stack;
 pub mod status;

@@ -47,9 +47,9 @@ pub struct ApiServer {
 }
 
 impl ApiServer {
-    /// Puts the layers in front of the handlers. It runs until `layers.stopping` is cancelled.
+    /// Puts the layers in front of the handlers. It runs until it is stopped.
     pub fn new(layers: Layers, handler: impl Handler) -> Self {
-        let tasks = Tasks::new(layers.stopping.clone());
+        let tasks = layers.tasks.clone();
         let grace = layers.config.grace;
         ApiServer {
             stack: layers.in_front_of(handler),

@@ -7,7 +7,6 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use tokio_util::sync::CancellationToken;
 use tower::{Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
         Handler, audit::Audit, authz::Authorize, deadline::Deadline, flow::Flow,
         impersonate::Impersonate, panic::Catch, request_info::Annotate, step,
     },
+    task::Tasks,
     version::Version,
 };
 
@@ -38,8 +38,8 @@ pub struct Layers {
     pub health: Health,
     /// Limits and timeouts.
     pub config: Config,
-    /// Ends what would never end by itself.
-    pub stopping: CancellationToken,
+    /// What outlives its request, and the token that ends it.
+    pub tasks: Tasks,
 }
 
 impl Layers {
@@ -50,14 +50,14 @@ impl Layers {
             authorizer,
             health,
             config,
-            stopping,
+            tasks,
         } = self;
         let stack = ServiceBuilder::new()
             .layer(step(Catch))
             .layer(step(Annotate))
             .layer(step(Deadline {
                 limit: config.request_timeout,
-                stopping,
+                stopping: tasks.stopping().clone(),
             }))
             .layer(step(authentication))
             .layer(step(Audit))

@@ -6,6 +6,7 @@ mod error;
 pub mod memory;
 mod revision;
 mod store;
+pub mod testing;
 mod version;
 
 pub use error::StoreError;

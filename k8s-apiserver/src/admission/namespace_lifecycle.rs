@@ -44,9 +44,8 @@ impl Admission for NamespaceLifecycle {
 fn open_namespace(review: &Review<'_>) -> Result<Effects, ApiError> {
     let namespace = review.namespace;
     let found = review.view.entry("", "namespaces", "", namespace);
-    let found = found.ok_or_else(|| {
-        ApiError::not_found(GroupResource::new("", "namespaces"), namespace)
-    })?;
+    let found = found
+        .ok_or_else(|| ApiError::not_found(GroupResource::new("", "namespaces"), namespace))?;
     // Reviews of access may be asked about namespaces that are going, and events are how their end is reported.
     if found.entry.object().deletion_timestamp().is_some() {
         return Err(review.forbidden(format!(

@@ -52,7 +52,10 @@ impl Admission for Priority {
 }
 
 fn named_class(review: &Review<'_>, name: &str) -> Result<(i64, String), ApiError> {
-    if let Some(class) = review.view.get("scheduling.k8s.io", "priorityclasses", "", name) {
+    if let Some(class) = review
+        .view
+        .get("scheduling.k8s.io", "priorityclasses", "", name)
+    {
         return Ok(values(&class));
     }
     SYSTEM_CLASSES
@@ -81,7 +84,9 @@ fn default_class(review: &Review<'_>, pod: &mut Object) -> (i64, String) {
 
 fn values(class: &Object) -> (i64, String) {
     let priority = class.get(&["value"]).and_then(Value::as_i64).unwrap_or(0);
-    let policy = class.str(&["preemptionPolicy"]).map_or_else(policy, str::to_owned);
+    let policy = class
+        .str(&["preemptionPolicy"])
+        .map_or_else(policy, str::to_owned);
     (priority, policy)
 }
 

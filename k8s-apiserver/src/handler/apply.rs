@@ -15,7 +15,12 @@ use crate::{
 
 /// Merges what the body wants into the object, or creates it.
 pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Response, ApiError> {
-    if call.info.param("fieldManager").unwrap_or_default().is_empty() {
+    if call
+        .info
+        .param("fieldManager")
+        .unwrap_or_default()
+        .is_empty()
+    {
         return Err(ApiError::BadRequest(
             "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
                 .to_owned(),
@@ -25,16 +30,27 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         .resource
         .schema()
         .ok_or_else(|| ApiError::internal("no structural schema to apply by"))?;
-    let is_scale = call.subresource.as_ref().is_some_and(|row| row.serves == Serves::Scale);
+    let is_scale = call
+        .subresource
+        .as_ref()
+        .is_some_and(|row| row.serves == Serves::Scale);
     if is_scale {
         return apply_scale(call, options).await;
     }
     let gvk = call.resource.gvk(&call.info.version);
     let yaml = Some("application/yaml");
-    let decoded = decode::object(&call.body, yaml, &gvk, Some(schema), options.field_validation)?;
+    let decoded = decode::object(
+        &call.body,
+        yaml,
+        &gvk,
+        Some(schema),
+        options.field_validation,
+    )?;
     let config = &decoded.object;
     if config.get(&["metadata", "managedFields"]).is_some() {
-        return Err(ApiError::BadRequest("metadata.managedFields must be nil".to_owned()));
+        return Err(ApiError::BadRequest(
+            "metadata.managedFields must be nil".to_owned(),
+        ));
     }
     let api_version = gvk.api_version();
     let time = rfc3339(call.registry.config().environment.now());
@@ -46,14 +62,18 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         time: &time,
     };
     let merge = |live: Option<&Object>| {
-        apply::apply(live, config, schema, &manager, options.force).map_err(|error| refused(call, error))
+        apply::apply(live, config, schema, &manager, options.force)
+            .map_err(|error| refused(call, error))
     };
     let missing = match call.subresource {
         None => Missing::Create,
         Some(_) => Missing::NotFound,
     };
     let write = call.write(options);
-    let updated = call.registry.update(&write, &merge, missing, Tracking::Done).await?;
+    let updated = call
+        .registry
+        .update(&write, &merge, missing, Tracking::Done)
+        .await?;
     let status = match updated.created {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
@@ -85,7 +105,11 @@ fn refused(call: &Call, error: ApplyError) -> ApiError {
             causes: conflicts
                 .iter()
                 .map(|conflict| {
-                    Cause::new("FieldManagerConflict", conflict.to_string(), &conflict.field)
+                    Cause::new(
+                        "FieldManagerConflict",
+                        conflict.to_string(),
+                        &conflict.field,
+                    )
                 })
                 .collect(),
         },

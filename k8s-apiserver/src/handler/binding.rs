@@ -31,7 +31,11 @@ pub(crate) async fn bind(call: &Call) -> Result<Response, ApiError> {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
     });
     let bytes = respond::encode(&success, Format::JSON.encoding);
-    Ok(respond::respond(StatusCode::CREATED, bytes, Format::JSON.encoding))
+    Ok(respond::respond(
+        StatusCode::CREATED,
+        bytes,
+        Format::JSON.encoding,
+    ))
 }
 
 fn check_target(call: &Call, target: &Value) -> Result<(), ApiError> {
@@ -79,12 +83,21 @@ fn assigned(
             "pod {name} is being deleted, cannot be assigned to a host"
         )));
     }
-    if let Some(current) = pod.str(&["spec", "nodeName"]).filter(|node| !node.is_empty()) {
-        return Err(conflict(format!("pod {name} is already assigned to node {current:?}")));
+    if let Some(current) = pod
+        .str(&["spec", "nodeName"])
+        .filter(|node| !node.is_empty())
+    {
+        return Err(conflict(format!(
+            "pod {name} is already assigned to node {current:?}"
+        )));
     }
-    let gates = pod.get(&["spec", "schedulingGates"]).and_then(Value::as_array);
+    let gates = pod
+        .get(&["spec", "schedulingGates"])
+        .and_then(Value::as_array);
     if gates.is_some_and(|gates| !gates.is_empty()) {
-        return Err(conflict(format!("pod {name} has non-empty .spec.schedulingGates")));
+        return Err(conflict(format!(
+            "pod {name} has non-empty .spec.schedulingGates"
+        )));
     }
     let mut assigned = pod.clone();
     assigned.set(&["spec", "nodeName"], node.into());

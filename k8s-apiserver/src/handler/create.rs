@@ -35,7 +35,14 @@ pub(crate) async fn create_virtual(
     let content_type = parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let decoded = decode::object(body, content_type, &gvk, None, FieldValidation::Ignore)?;
-    let answer = resource.service.create(registry, user, info, decoded.object).await?;
+    let answer = resource
+        .service
+        .create(registry, user, info, decoded.object)
+        .await?;
     let bytes = respond::encode(&answer.into_value(), format.encoding);
-    Ok(respond::respond(StatusCode::CREATED, bytes, format.encoding))
+    Ok(respond::respond(
+        StatusCode::CREATED,
+        bytes,
+        format.encoding,
+    ))
 }

@@ -49,7 +49,13 @@ impl Call {
         validation: FieldValidation,
     ) -> Result<Decoded, ApiError> {
         let schema = Schema::builtin(gvk);
-        object(&self.body, self.content_type(), gvk, schema.as_deref(), validation)
+        object(
+            &self.body,
+            self.content_type(),
+            gvk,
+            schema.as_deref(),
+            validation,
+        )
     }
 
     /// An object of this path's kind as it is stored.
@@ -92,7 +98,10 @@ pub(super) fn conform(
         .map_err(|error| cannot_be_handled(gvk, &gvk.kind, &error.to_string()))?;
     let unknown = prune(schema, &mut value);
     *object = Object::from_value(value).map_err(ApiError::internal)?;
-    Ok(unknown.iter().map(|path| strict::unknown_field(path)).collect())
+    Ok(unknown
+        .iter()
+        .map(|path| strict::unknown_field(path))
+        .collect())
 }
 
 /// What becomes of strict errors: nothing, warnings, or the end.
@@ -124,7 +133,11 @@ fn parse(
     let parsed = match media_type {
         "application/json" | "" => codec::decode_json(body),
         "application/yaml" => codec::decode_yaml(body),
-        _ => return Err(ApiError::UnsupportedMediaType { accepted: ACCEPTED.to_vec() }),
+        _ => {
+            return Err(ApiError::UnsupportedMediaType {
+                accepted: ACCEPTED.to_vec(),
+            });
+        }
     };
     parsed.map_err(|error| match gvk {
         Some(gvk) => unrecognized(gvk, &error, body),

@@ -12,7 +12,10 @@ use crate::{
 /// Deletes the object, or begins to. Answers with a Status when it is gone, else with the object.
 pub(crate) async fn delete(call: &Call) -> Result<Response, ApiError> {
     let options = call.delete_options()?;
-    let write_options = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
+    let write_options = WriteOptions {
+        dry_run: options.dry_run,
+        ..WriteOptions::default()
+    };
     let write = call.write(&write_options);
     match call.registry.delete(&write, &options).await? {
         Deleted::Gone(object) if call.resource.row.returns_deleted => {

@@ -15,7 +15,10 @@ pub(crate) async fn delete_collection(call: &Call) -> Result<Response, ApiError>
     let options = call.delete_options()?;
     let request = call.list_request()?;
     let page = call.registry.page(&call.resource, &request).await?;
-    let write_options = WriteOptions { dry_run: options.dry_run, ..WriteOptions::default() };
+    let write_options = WriteOptions {
+        dry_run: options.dry_run,
+        ..WriteOptions::default()
+    };
     let mut items: Vec<Value> = Vec::with_capacity(page.items.len());
     for item in &page.items {
         let write = Write {

@@ -3,11 +3,16 @@
 use http::StatusCode;
 
 use super::{Call, scale};
-use crate::{ApiError, Response, registry::{Answer, Serves}};
+use crate::{
+    ApiError, Response,
+    registry::{Answer, Serves},
+};
 
 /// Answers with the object from the cache: bytes copied, the revision spliced in.
 pub(crate) async fn get(call: &Call) -> Result<Response, ApiError> {
-    call.registry.refresh(call.info.param("resourceVersion")).await?;
+    call.registry
+        .refresh(call.info.param("resourceVersion"))
+        .await?;
     let row = &call.resource.row;
     let (namespace, name) = (call.namespace(), call.info.name.as_str());
     let stored = call

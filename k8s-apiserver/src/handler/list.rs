@@ -61,7 +61,10 @@ fn list_metadata(page: &ListResult) -> Value {
 
 /// The forms that need the objects as trees.
 fn tree(call: &Call, page: &ListResult, format: Format) -> Value {
-    let objects = page.items.iter().map(|item| call.wire_object(item.entry.object()));
+    let objects = page
+        .items
+        .iter()
+        .map(|item| call.wire_object(item.entry.object()));
     match format.shape {
         Shape::Whole => json!({
             "kind": format!("{}List", call.resource.row.kind),
@@ -110,7 +113,9 @@ impl Call {
             revision: self.list_revision()?,
         };
         if !request.continue_token.is_empty()
-            && request.revision.is_some_and(|(revision, _)| revision != Revision::ZERO)
+            && request
+                .revision
+                .is_some_and(|(revision, _)| revision != Revision::ZERO)
         {
             return Err(ApiError::BadRequest(
                 "specifying resource version is not allowed when using continue".to_owned(),
@@ -125,7 +130,8 @@ impl Call {
         let revision = match version {
             "" if !matching.is_empty() => {
                 return Err(ApiError::BadRequest(
-                    "resourceVersionMatch is forbidden unless resourceVersion is provided".to_owned(),
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided"
+                        .to_owned(),
                 ));
             }
             "" => return Ok(None),
@@ -134,12 +140,15 @@ impl Call {
         let matching = match matching {
             "Exact" if revision == Revision::ZERO => {
                 return Err(ApiError::BadRequest(
-                    "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\"".to_owned(),
+                    "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\""
+                        .to_owned(),
                 ));
             }
             "Exact" => RevisionMatch::Exact,
             // With a limit and no word on the match, the version is exact: so pages fit together.
-            "" if revision != Revision::ZERO && self.info.param("limit").is_some_and(|it| it != "0") => {
+            "" if revision != Revision::ZERO
+                && self.info.param("limit").is_some_and(|it| it != "0") =>
+            {
                 RevisionMatch::Exact
             }
             "" | "NotOlderThan" => RevisionMatch::NotOlderThan,
@@ -172,7 +181,7 @@ impl Call {
             .parse()
             .map_err(|error| ApiError::BadRequest(format!("invalid field selector: {error}")))?;
         let offered = self.resource.strategy.selectable();
-        for path in selector.paths() {
+        for path in selector.terms().iter().map(|term| term.field.as_str()) {
             if !matches!(path, "metadata.name" | "metadata.namespace") && !offered.contains(&path) {
                 return Err(ApiError::BadRequest(format!(
                     "Unable to find {:?} that match label selector \"\", field selector {text:?}: field label not \

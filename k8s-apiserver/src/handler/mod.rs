@@ -5,6 +5,7 @@
 
 mod apply;
 mod binding;
+pub mod connect;
 mod create;
 mod decode;
 mod delete;

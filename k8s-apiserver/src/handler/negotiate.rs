@@ -84,14 +84,19 @@ impl Format {
             .collect();
         let accept = accept.join(",");
         if accept.trim().is_empty() {
-            return Ok(Format { encoding: Encoding::Json { pretty }, ..Format::JSON });
+            return Ok(Format {
+                encoding: Encoding::Json { pretty },
+                ..Format::JSON
+            });
         }
         let mut accepted: Vec<Accepted<'_>> = accept.split(',').map(Accepted::parse).collect();
         accepted.sort_by(|a, b| b.quality.total_cmp(&a.quality));
         accepted
             .iter()
             .find_map(|each| each.format(pretty, include))
-            .ok_or(ApiError::NotAcceptable { offered: OFFERED.to_vec() })
+            .ok_or(ApiError::NotAcceptable {
+                offered: OFFERED.to_vec(),
+            })
     }
 }
 
@@ -99,11 +104,16 @@ impl<'a> Accepted<'a> {
     fn parse(element: &'a str) -> Self {
         let mut parts = element.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
-        let parameters: Vec<(&str, &str)> =
-            parts.filter_map(|part| part.split_once('=')).collect();
+        let parameters: Vec<(&str, &str)> = parts.filter_map(|part| part.split_once('=')).collect();
         let quality = parameters.iter().find(|(name, _)| *name == "q");
-        let quality = quality.and_then(|(_, value)| value.parse().ok()).unwrap_or(1.0);
-        Accepted { media_type, parameters, quality }
+        let quality = quality
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(1.0);
+        Accepted {
+            media_type,
+            parameters,
+            quality,
+        }
     }
 
     fn parameter(&self, name: &str) -> &str {
@@ -118,7 +128,11 @@ impl<'a> Accepted<'a> {
             "application/yaml" => Encoding::Yaml,
             _ => return None,
         };
-        let shape = match (self.parameter("as"), self.parameter("g"), self.parameter("v")) {
+        let shape = match (
+            self.parameter("as"),
+            self.parameter("g"),
+            self.parameter("v"),
+        ) {
             ("", _, _) => Shape::Whole,
             ("Table", "meta.k8s.io", "v1") => Shape::Table(include),
             ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") => {
@@ -135,9 +149,13 @@ fn is_pretty(headers: &HeaderMap, info: &RequestInfo) -> bool {
     if info.param("pretty").is_some() {
         return info.flag("pretty");
     }
-    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok());
     agent.is_some_and(|agent| {
-        ["curl", "Wget", "Mozilla/5.0"].iter().any(|person| agent.starts_with(person))
+        ["curl", "Wget", "Mozilla/5.0"]
+            .iter()
+            .any(|person| agent.starts_with(person))
     })
 }
 
@@ -156,18 +174,38 @@ mod tests {
         headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
         let info = RequestInfo::parse(&Method::GET, &uri.parse().unwrap()).unwrap();
         let found = Format::negotiate(&headers, &info).ok();
-        assert_eq!(found.map(|format| (format.encoding, format.shape)), expected, "{accept}");
+        assert_eq!(
+            found.map(|format| (format.encoding, format.shape)),
+            expected,
+            "{accept}"
+        );
     }
 
     #[test]
     fn the_first_form_that_exists_is_taken() {
         let json = Encoding::Json { pretty: false };
         let table = Shape::Table(RowObject::Metadata);
-        check("application/json", "/api/v1/pods", Some((json, Shape::Whole)));
+        check(
+            "application/json",
+            "/api/v1/pods",
+            Some((json, Shape::Whole)),
+        );
         check("*/*", "/api/v1/pods", Some((json, Shape::Whole)));
-        check(&format!("{PROTOBUF},application/json"), "/api/v1/pods", Some((json, Shape::Whole)));
-        check(&format!("{TABLE},application/json"), "/api/v1/pods", Some((json, table)));
-        check("application/yaml", "/api/v1/pods", Some((Encoding::Yaml, Shape::Whole)));
+        check(
+            &format!("{PROTOBUF},application/json"),
+            "/api/v1/pods",
+            Some((json, Shape::Whole)),
+        );
+        check(
+            &format!("{TABLE},application/json"),
+            "/api/v1/pods",
+            Some((json, table)),
+        );
+        check(
+            "application/yaml",
+            "/api/v1/pods",
+            Some((Encoding::Yaml, Shape::Whole)),
+        );
         check(
             "application/json;q=0.1, application/yaml;q=0.9",
             "/api/v1/pods",
@@ -183,7 +221,11 @@ mod tests {
     #[test]
     fn queries_refine_the_form() {
         let json = Encoding::Json { pretty: true };
-        check("application/json", "/api/v1/pods?pretty=true", Some((json, Shape::Whole)));
+        check(
+            "application/json",
+            "/api/v1/pods?pretty=true",
+            Some((json, Shape::Whole)),
+        );
         let json = Encoding::Json { pretty: false };
         check(
             TABLE,
@@ -196,7 +238,11 @@ mod tests {
     #[test]
     fn what_does_not_exist_is_not_acceptable() {
         check(PROTOBUF, "/api/v1/pods", None);
-        check("application/json;as=Chart;v=v1;g=meta.k8s.io", "/api/v1/pods", None);
+        check(
+            "application/json;as=Chart;v=v1;g=meta.k8s.io",
+            "/api/v1/pods",
+            None,
+        );
         check("text/html", "/api/v1/pods", None);
     }
 }

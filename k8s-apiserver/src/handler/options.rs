@@ -49,14 +49,24 @@ impl Call {
 
     /// The manager that the client names, or the first word of its user agent.
     fn field_manager(&self) -> Result<String, ApiError> {
-        if let Some(manager) = self.info.param("fieldManager").filter(|name| !name.is_empty()) {
+        if let Some(manager) = self
+            .info
+            .param("fieldManager")
+            .filter(|name| !name.is_empty())
+        {
             return match manager.len() {
                 ..=LONGEST_MANAGER => Ok(manager.to_owned()),
-                _ => Err(invalid("fieldManager", manager, "may not be more than 128 bytes")),
+                _ => Err(invalid(
+                    "fieldManager",
+                    manager,
+                    "may not be more than 128 bytes",
+                )),
             };
         }
         let agent = self.parts.headers.get(http::header::USER_AGENT);
-        let agent = agent.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let agent = agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
         let program = agent.split('/').next().unwrap_or_default();
         Ok(match program {
             "" => "unknown".to_owned(),
@@ -66,7 +76,10 @@ impl Call {
 
     /// The options of a delete: from the body if there is one, else from the query.
     pub(super) fn delete_options(&self) -> Result<DeleteOptions, ApiError> {
-        let mut options = DeleteOptions { dry_run: self.dry_run()?, ..DeleteOptions::default() };
+        let mut options = DeleteOptions {
+            dry_run: self.dry_run()?,
+            ..DeleteOptions::default()
+        };
         if let Some(seconds) = self.info.param("gracePeriodSeconds") {
             let seconds = seconds.parse().map_err(|_| {
                 ApiError::BadRequest(format!("invalid gracePeriodSeconds: {seconds:?}"))
@@ -110,7 +123,11 @@ fn read_body(options: &mut DeleteOptions, body: &Value) -> Result<(), ApiError> 
         && !stages.is_empty()
     {
         if stages.iter().any(|stage| stage != "All") {
-            return Err(invalid("dryRun", &stages[0].to_string(), r#"supported values: "All""#));
+            return Err(invalid(
+                "dryRun",
+                &stages[0].to_string(),
+                r#"supported values: "All""#,
+            ));
         }
         options.dry_run = true;
     }

@@ -49,11 +49,14 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
     }
     // The body is JSON in all three; YAML is for apply alone.
     let document = decode::tree(&call.body, Some("application/json"))?;
-    let is_scale = call.subresource.as_ref().is_some_and(|row| row.serves == Serves::Scale);
+    let is_scale = call
+        .subresource
+        .as_ref()
+        .is_some_and(|row| row.serves == Serves::Scale);
     let warnings = std::sync::Mutex::new(Vec::new());
     let change = |current: Option<&Object>| {
-        let current = current
-            .ok_or_else(|| ApiError::not_found(call.resource.name(), &call.info.name))?;
+        let current =
+            current.ok_or_else(|| ApiError::not_found(call.resource.name(), &call.info.name))?;
         if is_scale {
             let scale = patched(call, &scale::of(current), &document, language)?;
             return scale::onto(&scale, current);
@@ -61,7 +64,9 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
         let seen = call.wire_object(current.clone());
         let mut new = patched(call, &seen, &document, language)?;
         let found = check(call, &mut new, &document, &options)?;
-        *warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = found;
+        *warnings
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = found;
         Ok(match call.is_stored_form() {
             true => new,
             false => call.stored_object(new),
@@ -87,7 +92,9 @@ fn language(content_type: Option<&str>) -> Result<Language, ApiError> {
         "application/merge-patch+json" => Ok(Language::Merge),
         "application/strategic-merge-patch+json" => Ok(Language::Strategic),
         "application/apply-patch+yaml" => Ok(Language::Apply),
-        _ => Err(ApiError::UnsupportedMediaType { accepted: ACCEPTED.to_vec() }),
+        _ => Err(ApiError::UnsupportedMediaType {
+            accepted: ACCEPTED.to_vec(),
+        }),
     }
 }
 
@@ -108,13 +115,15 @@ fn patched(
             let schema = call
                 .resource
                 .schema()
-                .ok_or_else(|| ApiError::UnsupportedMediaType { accepted: ACCEPTED[..2].to_vec() })?;
+                .ok_or_else(|| ApiError::UnsupportedMediaType {
+                    accepted: ACCEPTED[..2].to_vec(),
+                })?;
             patch::strategic::apply(&mut value, document, schema)
                 .map_err(|error| refused(call, error))?;
         }
     }
-    let mut patched = Object::from_value(value)
-        .map_err(|error| ApiError::BadRequest(error.to_string()))?;
+    let mut patched =
+        Object::from_value(value).map_err(|error| ApiError::BadRequest(error.to_string()))?;
     let gvk = current.gvk();
     if patched.kind() != gvk.kind || patched.api_version() != gvk.api_version() {
         patched.set_gvk(&gvk);
@@ -146,17 +155,19 @@ fn check(
     };
     let gvk = call.resource.gvk(&call.info.version);
     let errors = decode::conform(new, &gvk, schema)?;
-    decode::verdict(errors, options.field_validation, |errors| ApiError::Invalid {
-        kind: call.resource.group_kind(),
-        name: call.info.name.clone(),
-        causes: vec![Cause::new(
-            "FieldValueInvalid",
-            format!(
-                "Invalid value: {:?}: strict decoding error: {}",
-                document.to_string(),
-                errors.join(", ")
-            ),
-            "patch",
-        )],
+    decode::verdict(errors, options.field_validation, |errors| {
+        ApiError::Invalid {
+            kind: call.resource.group_kind(),
+            name: call.info.name.clone(),
+            causes: vec![Cause::new(
+                "FieldValueInvalid",
+                format!(
+                    "Invalid value: {:?}: strict decoding error: {}",
+                    document.to_string(),
+                    errors.join(", ")
+                ),
+                "patch",
+            )],
+        }
     })
 }

@@ -16,8 +16,8 @@ impl Call {
         warnings: &[String],
     ) -> Result<Response, ApiError> {
         let format = self.format()?;
-        let is_plain = format == Format::JSON
-            && (self.is_stored_form() || matches!(answer, Answer::Tree(_)));
+        let is_plain =
+            format == Format::JSON && (self.is_stored_form() || matches!(answer, Answer::Tree(_)));
         let bytes = match is_plain {
             true => answer.to_bytes(),
             false => encode(&self.shaped(answer, format), format.encoding),

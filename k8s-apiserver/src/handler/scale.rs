@@ -1,9 +1,7 @@
 //! The `scale` subresource: an `autoscaling/v1` `Scale` in front of whatever has replicas.
 
 use http::StatusCode;
-use k8s_apimachinery::{
-    Object, Value, scheme::gvk::Gvk, selector::label::LabelSelector,
-};
+use k8s_apimachinery::{Object, Value, scheme::gvk::Gvk, selector::label::LabelSelector};
 use serde_json::json;
 
 use super::Call;
@@ -23,7 +21,13 @@ pub(super) fn of(object: &Object) -> Object {
         status["selector"] = selector.to_string().into();
     }
     let mut metadata = json!({});
-    for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
+    for field in [
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+    ] {
         if let Some(value) = object.get(&["metadata", field]) {
             metadata[field] = value.clone();
         }
@@ -40,7 +44,10 @@ pub(super) fn of(object: &Object) -> Object {
 
 /// Sets the replicas of an object as a changed `Scale` says.
 pub(super) fn onto(scale: &Object, object: &Object) -> Result<Object, ApiError> {
-    let replicas = scale.get(&["spec", "replicas"]).and_then(Value::as_i64).unwrap_or(0);
+    let replicas = scale
+        .get(&["spec", "replicas"])
+        .and_then(Value::as_i64)
+        .unwrap_or(0);
     if replicas < 0 {
         return Err(ApiError::Invalid {
             kind: GroupKind::new("autoscaling", "Scale"),
@@ -55,7 +62,11 @@ pub(super) fn onto(scale: &Object, object: &Object) -> Result<Object, ApiError> 
     let mut scaled = object.clone();
     scaled.set(&["spec", "replicas"], replicas.into());
     let version = scale.resource_version();
-    let version = if version.is_empty() { object.resource_version() } else { version };
+    let version = if version.is_empty() {
+        object.resource_version()
+    } else {
+        version
+    };
     scaled.set(&["metadata", "resourceVersion"], version.into());
     Ok(scaled)
 }

@@ -12,7 +12,11 @@ use crate::{
 /// Replaces what is there by the body.
 pub(crate) async fn update(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
-    if call.subresource.as_ref().is_some_and(|row| row.serves == Serves::Scale) {
+    if call
+        .subresource
+        .as_ref()
+        .is_some_and(|row| row.serves == Serves::Scale)
+    {
         return scale::update(call, &options).await;
     }
     let decoded = call.decode(&call.resource, options.field_validation)?;
@@ -22,7 +26,10 @@ pub(crate) async fn update(call: &Call) -> Result<Response, ApiError> {
     };
     let replace = |_: Option<&Object>| Ok(decoded.object.clone());
     let write = call.write(&options);
-    let updated = call.registry.update(&write, &replace, missing, Tracking::Update).await?;
+    let updated = call
+        .registry
+        .update(&write, &replace, missing, Tracking::Update)
+        .await?;
     let status = match updated.created {
         true => StatusCode::CREATED,
         false => StatusCode::OK,

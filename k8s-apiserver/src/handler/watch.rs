@@ -42,11 +42,15 @@ enum Start {
 pub(crate) async fn watch(call: Call) -> Result<Response, ApiError> {
     let format = call.format()?;
     if !Call::is_json(format) {
-        return Err(ApiError::NotAcceptable { offered: vec!["application/json"] });
+        return Err(ApiError::NotAcceptable {
+            offered: vec!["application/json"],
+        });
     }
     let bookmarks = call.info.flag("allowWatchBookmarks");
     let start = start(&call, bookmarks)?;
-    call.registry.refresh(call.info.param("resourceVersion")).await?;
+    call.registry
+        .refresh(call.info.param("resourceVersion"))
+        .await?;
     let selection = call.selection()?;
     let bucket = bucket(&selection);
     let lifetime = lifetime(&call)?;
@@ -79,7 +83,9 @@ pub(crate) async fn watch(call: Call) -> Result<Response, ApiError> {
         first.push_back(frames.bookmark(from, true));
     }
     let frames = follow(first, watcher, frames);
-    Ok(stream_response(frames.take_until(tokio::time::sleep(lifetime))))
+    Ok(stream_response(
+        frames.take_until(tokio::time::sleep(lifetime)),
+    ))
 }
 
 fn stream_response(
@@ -111,7 +117,10 @@ fn follow(
 
 fn start(call: &Call, bookmarks: bool) -> Result<Start, ApiError> {
     let version = call.info.param("resourceVersion").unwrap_or_default();
-    let wants_initial = call.info.param("sendInitialEvents").is_some_and(|text| !text.is_empty());
+    let wants_initial = call
+        .info
+        .param("sendInitialEvents")
+        .is_some_and(|text| !text.is_empty());
     let matching = call.info.param("resourceVersionMatch").unwrap_or_default();
     if wants_initial && matching != "NotOlderThan" {
         return Err(ApiError::BadRequest(
@@ -120,11 +129,14 @@ fn start(call: &Call, bookmarks: bool) -> Result<Start, ApiError> {
     }
     if !wants_initial && !matching.is_empty() {
         return Err(ApiError::BadRequest(
-            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided".to_owned(),
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+                .to_owned(),
         ));
     }
     if call.info.flag("sendInitialEvents") {
-        return Ok(Start::Everything { bookmark: bookmarks });
+        return Ok(Start::Everything {
+            bookmark: bookmarks,
+        });
     }
     match version {
         "" | "0" if wants_initial => Ok(Start::After(call.registry.cache().revision())),
@@ -164,8 +176,13 @@ fn prefix(call: &Call) -> Bytes {
 fn bucket(selection: &Selection) -> Option<Bucket> {
     let fields = selection.fields.as_ref()?;
     let index = "spec.nodeName";
-    let value = fields.exact(index).filter(|value| is_bucketed(index) && !value.is_empty())?;
-    Some(Bucket { index, value: value.to_owned() })
+    let value = fields
+        .exact(index)
+        .filter(|value| is_bucketed(index) && !value.is_empty())?;
+    Some(Bucket {
+        index,
+        value: value.to_owned(),
+    })
 }
 
 fn lifetime(call: &Call) -> Result<Duration, ApiError> {
@@ -188,16 +205,21 @@ struct Frames {
 
 impl Frames {
     fn new(call: Call, format: Format) -> Self {
-        let format = Format { encoding: Encoding::Json { pretty: false }, ..format };
-        Frames { call, format, first_table: true }
+        let format = Format {
+            encoding: Encoding::Json { pretty: false },
+            ..format
+        };
+        Frames {
+            call,
+            format,
+            first_table: true,
+        }
     }
 
     fn event(&mut self, event: &CacheEvent<Entry>) -> Bytes {
         match event {
             CacheEvent::Added(stored) => self.added(stored),
-            CacheEvent::Modified(stored) => {
-                self.object("MODIFIED", &stored.entry, stored.modified)
-            }
+            CacheEvent::Modified(stored) => self.object("MODIFIED", &stored.entry, stored.modified),
             CacheEvent::Deleted { last, revision } => {
                 self.object("DELETED", &last.entry, *revision)
             }
@@ -242,7 +264,9 @@ impl Frames {
         }
         let gvk = resource.gvk(&self.call.info.version);
         let mut object = match self.format.shape {
-            Shape::Metadata => json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1" }),
+            Shape::Metadata => {
+                json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1" })
+            }
             Shape::Whole => json!({ "kind": gvk.kind, "apiVersion": gvk.api_version() }),
             Shape::Table(_) => {
                 let row = json!({

@@ -24,17 +24,26 @@ pub struct Policy {
 
 /// Makes what is missing and corrects what has changed, such as the address of this server.
 pub async fn run(registry: &Registry, policy: &Policy) -> Result<(), ApiError> {
-    let bootstrap = Bootstrap { registry, user: User::new("system:apiserver").in_group(MASTERS) };
+    let bootstrap = Bootstrap {
+        registry,
+        user: User::new("system:apiserver").in_group(MASTERS),
+    };
     for name in NAMESPACES {
         let namespace = json!({ "metadata": { "name": name } });
-        bootstrap.ensure("", "namespaces", namespace, Keep::Existing).await?;
+        bootstrap
+            .ensure("", "namespaces", namespace, Keep::Existing)
+            .await?;
     }
     bootstrap.kubernetes_service().await?;
     for role in &policy.roles {
-        bootstrap.ensure(RBAC, "clusterroles", tree(role)?, Keep::Nothing).await?;
+        bootstrap
+            .ensure(RBAC, "clusterroles", tree(role)?, Keep::Nothing)
+            .await?;
     }
     for binding in &policy.bindings {
-        bootstrap.ensure(RBAC, "clusterrolebindings", tree(binding)?, Keep::Existing).await?;
+        bootstrap
+            .ensure(RBAC, "clusterrolebindings", tree(binding)?, Keep::Existing)
+            .await?;
     }
     Ok(())
 }
@@ -85,7 +94,8 @@ impl Bootstrap<'_> {
                 "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
             }],
         });
-        self.ensure("", "endpoints", endpoints, Keep::Nothing).await?;
+        self.ensure("", "endpoints", endpoints, Keep::Nothing)
+            .await?;
 
         let slice = json!({
             "metadata": {
@@ -97,7 +107,8 @@ impl Bootstrap<'_> {
             "endpoints": [{ "addresses": [address], "conditions": { "ready": true } }],
             "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
         });
-        self.ensure("discovery.k8s.io", "endpointslices", slice, Keep::Nothing).await
+        self.ensure("discovery.k8s.io", "endpointslices", slice, Keep::Nothing)
+            .await
     }
 
     /// Makes an object, or brings it into this form. Kinds that this server doesn't serve are passed over.

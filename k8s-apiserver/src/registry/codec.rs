@@ -51,7 +51,7 @@ impl EntryCodec {
         if kv.key.starts_with(key::RANGES.as_bytes()) {
             return Ok(Entry::opaque(kv.value.clone(), kv.modified));
         }
-        let unreadable = |error: &dyn std::fmt::Display| CodecError::new(error);
+        let unreadable = |error: &dyn std::fmt::Display| CodecError::from(error.to_string());
         let head: Head = serde_json::from_slice(&kv.value).map_err(|e| unreadable(&e))?;
         let fields = match self.resources.stored_as(&head.api_version, &head.kind) {
             Some(resource) if !resource.strategy.selectable().is_empty() => {
@@ -82,7 +82,10 @@ impl Codec for EntryCodec {
     fn buckets(&self, entry: &Entry, out: &mut Vec<Bucket>) {
         for (field, value) in entry.fields() {
             if is_bucketed(field) && !value.is_empty() {
-                out.push(Bucket { index: field, value: value.clone() });
+                out.push(Bucket {
+                    index: field,
+                    value: value.clone(),
+                });
             }
         }
     }

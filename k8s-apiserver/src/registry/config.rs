@@ -56,7 +56,8 @@ impl Default for RegistryConfig {
 impl Ipv4Network {
     /// How many addresses there are.
     pub fn size(&self) -> u32 {
-        1u32.checked_shl(32 - u32::from(self.prefix)).unwrap_or(u32::MAX)
+        1u32.checked_shl(32 - u32::from(self.prefix))
+            .unwrap_or(u32::MAX)
     }
 
     /// The address at an index, `.0` being the first.

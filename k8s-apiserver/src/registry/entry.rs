@@ -181,7 +181,11 @@ impl Entry {
         out.put_slice(&self.stored[self.item..split]);
         out.put_slice(br#""resourceVersion":""#);
         put_number(revision.0, out);
-        out.put_slice(if self.stored[split] == b'}' { b"\"" } else { b"\"," });
+        out.put_slice(if self.stored[split] == b'}' {
+            b"\""
+        } else {
+            b"\","
+        });
         out.put_slice(&self.stored[split..]);
     }
 }
@@ -313,7 +317,10 @@ mod tests {
         let entry = entry(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}));
         let mut out = BytesMut::new();
         entry.write_item(&mut out);
-        assert_eq!(text(&out), r#"{"metadata":{"resourceVersion":"7","name":"a"}}"#);
+        assert_eq!(
+            text(&out),
+            r#"{"metadata":{"resourceVersion":"7","name":"a"}}"#
+        );
     }
 
     #[test]
@@ -325,7 +332,11 @@ mod tests {
 
     #[test]
     fn values_that_are_no_objects_are_refused() {
-        let made = Entry::new(Bytes::from_static(b"{}"), Revision(1), Attributes::default());
+        let made = Entry::new(
+            Bytes::from_static(b"{}"),
+            Revision(1),
+            Attributes::default(),
+        );
         assert_eq!(made.unwrap_err(), NotAnEntry);
     }
 }

@@ -45,7 +45,8 @@ mod tests {
         let nodes = KindRow::new("", "v1", "Node", "nodes")
             .cluster_scoped()
             .storage_prefix("minions");
-        let services = KindRow::new("", "v1", "Service", "services").storage_prefix("services/specs");
+        let services =
+            KindRow::new("", "v1", "Service", "services").storage_prefix("services/specs");
         assert_eq!(object(&pods, "a", "p"), "/registry/pods/a/p");
         assert_eq!(object(&nodes, "", "n"), "/registry/minions/n");
         assert_eq!(object(&services, "a", "s"), "/registry/services/specs/a/s");

@@ -104,10 +104,12 @@ pub(super) fn next_generation(new: &mut Object, old: &Object, resource: &Resourc
 
 /// The fields in which the desired state lies.
 fn desired(object: &Object) -> impl Iterator<Item = (&String, &Value)> {
-    object
-        .as_map()
-        .iter()
-        .filter(|(field, _)| !matches!(field.as_str(), "metadata" | "status" | "kind" | "apiVersion"))
+    object.as_map().iter().filter(|(field, _)| {
+        !matches!(
+            field.as_str(),
+            "metadata" | "status" | "kind" | "apiVersion"
+        )
+    })
 }
 
 /// Marks an object as going: it stays for `grace` seconds, or until nothing holds it any more.
@@ -149,7 +151,8 @@ pub(super) fn is_unchanged(new: &Object, old: &Object) -> bool {
         }
         metadata
     };
-    let but_metadata = |object: &'_ Object| object.as_map().len() - usize::from(object.metadata().is_some());
+    let but_metadata =
+        |object: &'_ Object| object.as_map().len() - usize::from(object.metadata().is_some());
     but_metadata(new) == but_metadata(old)
         && new
             .as_map()

@@ -21,7 +21,7 @@ mod entry;
 mod environment;
 mod events;
 mod fault;
-mod key;
+pub(crate) mod key;
 mod kind_table;
 mod meta;
 mod options;
@@ -44,6 +44,7 @@ use tokio_util::sync::CancellationToken;
 pub use answer::Answer;
 pub use builtin::builtin_strategies;
 pub use codec::EntryCodec;
+pub(crate) use codec::is_bucketed;
 pub use config::RegistryConfig;
 pub use connector::Connector;
 pub use effect::{Change, Effects};
@@ -101,7 +102,11 @@ impl Registry {
         let codec = EntryCodec::new(resources.clone());
         let options = CacheOptions::default();
         let cache = WatchCache::start(store, codec, ROOT.into(), options, cancel).await?;
-        Ok(Arc::new(Registry { resources, cache, config }))
+        Ok(Arc::new(Registry {
+            resources,
+            cache,
+            config,
+        }))
     }
 
     /// Serves one more kind, or another version of the same, from now on.

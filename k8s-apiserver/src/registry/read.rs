@@ -71,8 +71,13 @@ struct Continue {
 impl Selection {
     /// Whether everything is selected.
     pub fn is_all(&self) -> bool {
-        self.labels.as_ref().is_none_or(LabelSelector::is_empty)
-            && self.fields.as_ref().is_none_or(FieldSelector::is_empty)
+        self.labels
+            .as_ref()
+            .is_none_or(LabelSelector::is_everything)
+            && self
+                .fields
+                .as_ref()
+                .is_none_or(FieldSelector::is_everything)
     }
 
     /// Whether an object is selected.
@@ -80,9 +85,7 @@ impl Selection {
         let labels = self.labels.as_ref();
         let fields = self.fields.as_ref();
         labels.is_none_or(|selector| selector.matches(|key| entry.label(key)))
-            && fields.is_none_or(|selector| {
-                selector.matches(|path| entry.field(path).unwrap_or_default())
-            })
+            && fields.is_none_or(|selector| selector.matches(|path| entry.field(path)))
     }
 }
 
@@ -103,7 +106,11 @@ impl Registry {
         }
         match tokio::time::timeout(FRESHNESS, self.cache.wait_for(revision)).await {
             Ok(reached) => Ok(reached?),
-            Err(_) => Err(StoreError::Future { requested: revision, current }.into()),
+            Err(_) => Err(StoreError::Future {
+                requested: revision,
+                current,
+            }
+            .into()),
         }
     }
 
@@ -133,12 +140,20 @@ impl Registry {
         };
         // Counted only where no selector would make the number a lie, as in Kubernetes.
         let remaining = match last {
-            Some(last) if request.selection.is_all() => {
-                Some(self.cache.list(&prefix, Some(&last), None, &|_| true).0.len())
-            }
+            Some(last) if request.selection.is_all() => Some(
+                self.cache
+                    .list(&prefix, Some(&last), None, &|_| true)
+                    .0
+                    .len(),
+            ),
             _ => None,
         };
-        Ok(ListResult { items, revision, continue_token, remaining })
+        Ok(ListResult {
+            items,
+            revision,
+            continue_token,
+            remaining,
+        })
     }
 
     /// The state to read (`None` is the newest) and the key behind which to begin.
@@ -170,13 +185,19 @@ impl Registry {
 /// A revision as clients send it.
 pub(crate) fn parse_revision(text: &str) -> Result<Revision, ApiError> {
     text.parse().map(Revision).map_err(|_| {
-        ApiError::BadRequest(format!("resourceVersion: Invalid value: {text:?}: must be a number"))
+        ApiError::BadRequest(format!(
+            "resourceVersion: Invalid value: {text:?}: must be a number"
+        ))
     })
 }
 
 fn token(revision: Revision, prefix: &[u8], last: &[u8]) -> String {
     let start = String::from_utf8_lossy(&last[prefix.len()..]).into_owned();
-    let token = Continue { v: "meta.k8s.io/v1".to_owned(), rv: revision.0, start };
+    let token = Continue {
+        v: "meta.k8s.io/v1".to_owned(),
+        rv: revision.0,
+        start,
+    };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).expect("a token is strings and a number"))
 }
 

@@ -110,11 +110,7 @@ pub trait Strategy: Send + Sync + 'static {
 
     /// Writes and compares that must commit together with the object: allocations, charges. May edit the new object
     /// (to put the allocated value in). Called again after a lost race, so it must not remember anything.
-    fn effects(
-        &self,
-        _change: &mut Change<'_>,
-        _view: &View<'_>,
-    ) -> Result<Effects, ApiError> {
+    fn effects(&self, _change: &mut Change<'_>, _view: &View<'_>) -> Result<Effects, ApiError> {
         Ok(Effects::default())
     }
 

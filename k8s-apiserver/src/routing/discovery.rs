@@ -82,7 +82,9 @@ impl Discovery {
             }
             ["apis", name] => {
                 let groups = groups();
-                let group = groups.iter().find(|group| group.name == name && !name.is_empty());
+                let group = groups
+                    .iter()
+                    .find(|group| group.name == name && !name.is_empty());
                 let mut answer = api_group(group.ok_or(ApiError::NoSuchResource)?);
                 answer["kind"] = "APIGroup".into();
                 answer["apiVersion"] = "v1".into();
@@ -90,7 +92,9 @@ impl Discovery {
             }
             ["apis", name, version] => {
                 let groups = groups();
-                let group = groups.iter().find(|group| group.name == name && !name.is_empty());
+                let group = groups
+                    .iter()
+                    .find(|group| group.name == name && !name.is_empty());
                 resource_list(group, version)
             }
             _ => Err(ApiError::NoSuchResource),
@@ -98,7 +102,10 @@ impl Discovery {
     }
 
     fn aggregated(&self, resources: &Resources) -> Arc<Aggregated> {
-        let mut kept = self.aggregated.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self
+            .aggregated
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let generation = resources.generation();
         if let Some((made_at, documents)) = &*kept
             && *made_at == generation
@@ -131,12 +138,17 @@ impl Document {
         });
         let hash = Sha256::digest(&bytes[0]);
         let etag: String = hash.iter().map(|byte| format!("{byte:02X}")).collect();
-        Document { bytes, etag: format!("\"{etag}\"") }
+        Document {
+            bytes,
+            etag: format!("\"{etag}\""),
+        }
     }
 
     /// The document, or `304` if the client has it.
     fn response(&self, version: usize, headers: &HeaderMap) -> Response {
-        let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        let known = headers
+            .get(header::IF_NONE_MATCH)
+            .and_then(|value| value.to_str().ok());
         let is_known = known == Some(self.etag.as_str());
         let mut response = match is_known {
             true => Response::new(body::empty()),
@@ -176,7 +188,9 @@ fn aggregated_version(headers: &HeaderMap) -> Option<usize> {
         if !has("as=APIGroupDiscoveryList") {
             return None;
         }
-        let found = VERSIONS.iter().position(|version| has(&format!("v={version}")));
+        let found = VERSIONS
+            .iter()
+            .position(|version| has(&format!("v={version}")));
         if found.is_some() && has("g=apidiscovery.k8s.io") {
             return found;
         }
@@ -222,9 +236,7 @@ fn api_versions(groups: &[Group]) -> Value {
 }
 
 fn api_group(group: &Group) -> Value {
-    let version = |version: &String| {
-        json!({ "groupVersion": format!("{}/{version}", group.name), "version": version })
-    };
+    let version = |version: &String| json!({ "groupVersion": format!("{}/{version}", group.name), "version": version });
     let versions: Vec<Value> = group.versions.iter().map(version).collect();
     json!({
         "name": group.name,
@@ -239,7 +251,11 @@ fn resource_list(group: Option<&Group>, version: &str) -> Result<Response, ApiEr
         .filter(|group| group.versions.iter().any(|each| each == version))
         .ok_or(ApiError::NoSuchResource)?;
     let mut resources = Vec::new();
-    for row in group.rows.iter().filter(|row| row.versions.iter().any(|each| each == version)) {
+    for row in group
+        .rows
+        .iter()
+        .filter(|row| row.versions.iter().any(|each| each == version))
+    {
         let mut resource = json!({
             "name": row.plural,
             "singularName": row.singular,
@@ -254,7 +270,11 @@ fn resource_list(group: Option<&Group>, version: &str) -> Result<Response, ApiEr
             resource["categories"] = json!(row.categories);
         }
         resources.push(resource);
-        resources.extend(row.subresources.iter().map(|sub| listed_subresource(row, sub)));
+        resources.extend(
+            row.subresources
+                .iter()
+                .map(|sub| listed_subresource(row, sub)),
+        );
     }
     let group_version = match group.name.as_str() {
         "" => version.to_owned(),
@@ -288,7 +308,10 @@ fn listed_subresource(row: &KindRow, subresource: &SubresourceRow) -> Value {
 
 fn discovered_group(group: &Group) -> Value {
     let version = |version: &String| {
-        let rows = group.rows.iter().filter(|row| row.versions.contains(version));
+        let rows = group
+            .rows
+            .iter()
+            .filter(|row| row.versions.contains(version));
         let resources: Vec<Value> = rows.map(|row| discovered_resource(row, version)).collect();
         json!({ "version": version, "resources": resources, "freshness": "Current" })
     };
@@ -305,7 +328,9 @@ fn discovered_resource(row: &KindRow, version: &str) -> Value {
         .iter()
         .map(|subresource| {
             let kind = match &subresource.kind {
-                Some(gvk) => json!({ "group": gvk.group, "version": gvk.version, "kind": gvk.kind }),
+                Some(gvk) => {
+                    json!({ "group": gvk.group, "version": gvk.version, "kind": gvk.kind })
+                }
                 None => kind.clone(),
             };
             json!({
@@ -322,7 +347,10 @@ fn discovered_resource(row: &KindRow, version: &str) -> Value {
         "singularResource": row.singular,
         "verbs": row.verbs,
     });
-    for (field, texts) in [("shortNames", &row.short_names), ("categories", &row.categories)] {
+    for (field, texts) in [
+        ("shortNames", &row.short_names),
+        ("categories", &row.categories),
+    ] {
         if !texts.is_empty() {
             resource[field] = json!(texts);
         }

@@ -57,38 +57,43 @@ impl Service<Request> for Router {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let shared = self.shared.clone();
-        async move { Ok(shared.answer(request).await.unwrap_or_else(ApiError::into_response)) }.boxed()
+        async move {
+            Ok(answer(shared, request)
+                .await
+                .unwrap_or_else(ApiError::into_response))
+        }
+        .boxed()
     }
 }
 
-impl Shared {
-    async fn answer(&self, request: Request) -> Result<Response, ApiError> {
-        let info = match request.extensions().get::<Arc<RequestInfo>>() {
-            Some(info) => info.clone(),
-            None => Arc::new(RequestInfo::parse(request.method(), request.uri())?),
-        };
-        let user = match request.extensions().get::<Arc<User>>() {
-            Some(user) => user.clone(),
-            None => Arc::new(User::anonymous()),
-        };
-        if info.resource_request {
-            return table::dispatch(&self.registry, info, user, request).await;
-        }
-        let resources = self.registry.resources();
-        let path = info.path.trim_end_matches('/');
-        let is_document = ["/api", "/apis", "/openapi"]
-            .iter()
-            .any(|root| path == *root || path.starts_with(&format!("{root}/")));
-        if !is_document {
-            return Err(ApiError::NoSuchResource);
-        }
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return Err(ApiError::MethodNotAllowed);
-        }
-        match path.strip_prefix("/openapi/") {
-            Some(document) => self.openapi.answer(resources, document, &info, request.headers()),
-            None => self.discovery.answer(resources, path, request.headers()),
-        }
+async fn answer(shared: Arc<Shared>, request: Request) -> Result<Response, ApiError> {
+    let info = match request.extensions().get::<Arc<RequestInfo>>() {
+        Some(info) => info.clone(),
+        None => Arc::new(RequestInfo::parse(request.method(), request.uri())?),
+    };
+    let user = match request.extensions().get::<Arc<User>>() {
+        Some(user) => user.clone(),
+        None => Arc::new(User::anonymous()),
+    };
+    if info.resource_request {
+        return table::dispatch(&shared.registry, info, user, request).await;
+    }
+    let resources = shared.registry.resources();
+    let path = info.path.trim_end_matches('/');
+    let is_document = ["/api", "/apis", "/openapi"]
+        .iter()
+        .any(|root| path == *root || path.starts_with(&format!("{root}/")));
+    if !is_document {
+        return Err(ApiError::NoSuchResource);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(ApiError::MethodNotAllowed);
+    }
+    match path.strip_prefix("/openapi/") {
+        Some(document) => shared
+            .openapi
+            .answer(resources, document, &info, request.headers()),
+        None => shared.discovery.answer(resources, path, request.headers()),
     }
 }
 

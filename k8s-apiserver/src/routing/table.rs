@@ -36,7 +36,15 @@ pub(super) async fn dispatch(
                 false => Default::default(),
             };
             let registry = registry.clone();
-            let call = Call { registry, resource, subresource, info, user, parts, body };
+            let call = Call {
+                registry,
+                resource,
+                subresource,
+                info,
+                user,
+                parts,
+                body,
+            };
             stored(call).await
         }
     }
@@ -90,7 +98,9 @@ fn find_subresource(row: &KindRow, info: &RequestInfo) -> Result<Option<Subresou
             false => Err(ApiError::MethodNotAllowed),
         };
     }
-    let subresource = row.find_subresource(&info.subresource).ok_or(ApiError::NoSuchResource)?;
+    let subresource = row
+        .find_subresource(&info.subresource)
+        .ok_or(ApiError::NoSuchResource)?;
     match subresource.serves_verb(verb) || subresource.serves == Serves::Connect {
         true => Ok(Some(subresource.clone())),
         false => Err(ApiError::MethodNotAllowed),

@@ -34,7 +34,9 @@ pub(super) fn has_address(service: &Object) -> bool {
 }
 
 fn address_of(service: &Object) -> Option<&str> {
-    let address = service.str(&["spec", "clusterIP"]).filter(|text| !text.is_empty());
+    let address = service
+        .str(&["spec", "clusterIP"])
+        .filter(|text| !text.is_empty());
     let first = || {
         let addresses = service.get(&["spec", "clusterIPs"])?.as_array()?;
         addresses.first()?.as_str().filter(|text| !text.is_empty())

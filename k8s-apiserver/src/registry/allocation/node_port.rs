@@ -24,8 +24,13 @@ pub(super) fn pool<'a>(view: &'a View<'a>, owner: String, old: Option<&Object>) 
 fn held(service: &Object) -> Vec<u32> {
     let number = |value: &Value| value.as_u64().and_then(|port| u32::try_from(port).ok());
     let ports = service.get(&["spec", "ports"]).and_then(Value::as_array);
-    let ports = ports.into_iter().flatten().filter_map(|port| number(&port["nodePort"]));
-    let health = service.get(&["spec", "healthCheckNodePort"]).and_then(number);
+    let ports = ports
+        .into_iter()
+        .flatten()
+        .filter_map(|port| number(&port["nodePort"]));
+    let health = service
+        .get(&["spec", "healthCheckNodePort"])
+        .and_then(number);
     ports.chain(health).filter(|port| *port > 0).collect()
 }
 
@@ -43,11 +48,7 @@ fn has_ports(service: &Object) -> bool {
 /// Gives each port of the service the node port that it asks for, or any.
 ///
 /// The same port over another protocol shares the number, so that DNS has one for both.
-pub(super) fn assign(
-    service: &mut Object,
-    pool: &mut Pool<'_>,
-    first: u16,
-) -> Result<(), Cause> {
+pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Cause> {
     let is_reachable = has_ports(service);
     let path = ["spec", "ports"];
     let Some(Value::Array(mut ports)) = service.get(&path).cloned() else {
@@ -56,8 +57,15 @@ pub(super) fn assign(
     let mut by_port: BTreeMap<u64, u64> = BTreeMap::new();
     for (index, port) in ports.iter().enumerate() {
         if let Some(wanted) = port["nodePort"].as_u64().filter(|port| *port > 0) {
-            take(wanted, pool, first, &format!("spec.ports[{index}].nodePort"))?;
-            by_port.entry(port["port"].as_u64().unwrap_or(0)).or_insert(wanted);
+            take(
+                wanted,
+                pool,
+                first,
+                &format!("spec.ports[{index}].nodePort"),
+            )?;
+            by_port
+                .entry(port["port"].as_u64().unwrap_or(0))
+                .or_insert(wanted);
         }
     }
     if is_reachable {
@@ -79,15 +87,15 @@ pub(super) fn assign(
 }
 
 /// Load balancers that keep traffic on the node where it arrives ask each node whether it has an endpoint.
-fn assign_health_check(
-    service: &mut Object,
-    pool: &mut Pool<'_>,
-    first: u16,
-) -> Result<(), Cause> {
+fn assign_health_check(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Cause> {
     let is_local = service.str(&["spec", "type"]) == Some("LoadBalancer")
         && service.str(&["spec", "externalTrafficPolicy"]) == Some("Local");
     let path = ["spec", "healthCheckNodePort"];
-    match service.get(&path).and_then(Value::as_u64).filter(|port| *port > 0) {
+    match service
+        .get(&path)
+        .and_then(Value::as_u64)
+        .filter(|port| *port > 0)
+    {
         Some(wanted) if is_local => take(wanted, pool, first, "spec.healthCheckNodePort"),
         None if is_local => {
             let port = any(pool, first, "spec.healthCheckNodePort")?;
@@ -100,9 +108,15 @@ fn assign_health_check(
 
 fn take(wanted: u64, pool: &mut Pool<'_>, first: u16, field: &str) -> Result<(), Cause> {
     let refused = |why: String| {
-        Cause::new("FieldValueInvalid", format!("Invalid value: {wanted}: {why}"), field)
+        Cause::new(
+            "FieldValueInvalid",
+            format!("Invalid value: {wanted}: {why}"),
+            field,
+        )
     };
-    let index = wanted.checked_sub(u64::from(first)).and_then(|index| u32::try_from(index).ok());
+    let index = wanted
+        .checked_sub(u64::from(first))
+        .and_then(|index| u32::try_from(index).ok());
     let index = index.filter(|index| *index < pool.size()).ok_or_else(|| {
         refused(format!(
             "provided port is not in the valid range. The range of valid ports is {first}-{}",

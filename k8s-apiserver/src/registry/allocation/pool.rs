@@ -41,7 +41,15 @@ impl<'a> Pool<'a> {
         owner: String,
         held: BTreeSet<u32>,
     ) -> Self {
-        Pool { name, size, reserved, view, owner, held, wanted: BTreeSet::new() }
+        Pool {
+            name,
+            size,
+            reserved,
+            view,
+            owner,
+            held,
+            wanted: BTreeSet::new(),
+        }
     }
 
     /// Takes, or keeps, a certain one.
@@ -96,7 +104,9 @@ impl<'a> Pool<'a> {
             effects.ops.push(Op::Put { key, value });
         }
         for &index in self.held.difference(&self.wanted) {
-            effects.ops.push(Op::Delete { key: self.key(index) });
+            effects.ops.push(Op::Delete {
+                key: self.key(index),
+            });
         }
         effects
     }

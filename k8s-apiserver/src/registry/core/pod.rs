@@ -53,6 +53,8 @@ impl Strategy for Pod {
                     new.set(&["spec", "ephemeralContainers"], added);
                 }
             }
+            // The server itself sets the node and the condition that says so.
+            "binding" => {}
             _ => {
                 keep(new, old, &["status"]);
                 keep(new, old, &["spec", "ephemeralContainers"]);

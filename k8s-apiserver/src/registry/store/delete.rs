@@ -7,9 +7,7 @@ use super::{Attempt, Snapshot, Write, put, written};
 use crate::{
     ApiError,
     admission::Operation,
-    registry::{
-        Answer, DeleteOptions, Effects, Grace, Preconditions, Propagation, Registry, meta,
-    },
+    registry::{Answer, DeleteOptions, Effects, Grace, Preconditions, Propagation, Registry, meta},
 };
 
 /// Keeps an object until its dependents are gone.

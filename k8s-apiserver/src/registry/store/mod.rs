@@ -107,7 +107,10 @@ impl Registry {
         op: Op,
         effects: Effects,
     ) -> Result<Attempt, ApiError> {
-        let mut txn = Txn { compares: vec![compare], ops: vec![op] };
+        let mut txn = Txn {
+            compares: vec![compare],
+            ops: vec![op],
+        };
         txn.compares.extend(effects.compares);
         txn.ops.extend(effects.ops);
         match self.cache.commit(txn).await? {
@@ -119,7 +122,9 @@ impl Registry {
                     self.cache.wait_for(newest).await?;
                 }
                 let current = states.into_iter().next().flatten();
-                Ok(Attempt::Lost(current.map(|kv| Snapshot::read(&kv)).transpose()?))
+                Ok(Attempt::Lost(
+                    current.map(|kv| Snapshot::read(&kv)).transpose()?,
+                ))
             }
         }
     }
@@ -130,7 +135,10 @@ impl Snapshot {
         let mut object: Object = serde_json::from_slice(&kv.value).map_err(ApiError::internal)?;
         let revision = kv.modified.to_string();
         object.set(&["metadata", "resourceVersion"], revision.into());
-        Ok(Snapshot { object, revision: kv.modified })
+        Ok(Snapshot {
+            object,
+            revision: kv.modified,
+        })
     }
 }
 
@@ -143,5 +151,11 @@ fn written(stored: Bytes, revision: Revision, object: &Object) -> Result<Answer,
 /// The operation that stores an object, and its bytes.
 fn put(key: Bytes, object: &Object) -> (Op, Bytes) {
     let value = entry::encode(object);
-    (Op::Put { key, value: value.clone() }, value)
+    (
+        Op::Put {
+            key,
+            value: value.clone(),
+        },
+        value,
+    )
 }

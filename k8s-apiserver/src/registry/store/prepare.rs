@@ -74,14 +74,20 @@ impl Registry {
         for plugin in self.admission() {
             effects.extend(plugin.validate(&review, Some(new)).await?);
         }
-        let mut change = Change { old, new: Some(new) };
+        let mut change = Change {
+            old,
+            new: Some(new),
+        };
         effects.extend(resource.strategy.effects(&mut change, &self.view())?);
         Ok(effects)
     }
 
     /// What must commit with the removal of an object.
     pub(super) fn removal(&self, write: &Write<'_>, old: &Object) -> Result<Effects, ApiError> {
-        let mut change = Change { old: Some(old), new: None };
+        let mut change = Change {
+            old: Some(old),
+            new: None,
+        };
         write.resource.strategy.effects(&mut change, &self.view())
     }
 

@@ -69,7 +69,12 @@ impl Registry {
                 }
                 let object = transform.apply(None)?;
                 match self.create_tracked(write, &object, tracking).await {
-                    Ok(answer) => return Ok(Updated { answer, created: true }),
+                    Ok(answer) => {
+                        return Ok(Updated {
+                            answer,
+                            created: true,
+                        });
+                    }
                     Err(ApiError::AlreadyExists { .. }) if !write.options.dry_run => {
                         current = self.snapshot(&write.key());
                         continue;
@@ -78,7 +83,12 @@ impl Registry {
                 }
             };
             match self.replace(write, &snapshot, transform, tracking).await? {
-                Replaced::Done(answer) => return Ok(Updated { answer, created: false }),
+                Replaced::Done(answer) => {
+                    return Ok(Updated {
+                        answer,
+                        created: false,
+                    });
+                }
                 Replaced::Lost(now) => current = now,
             }
         }
