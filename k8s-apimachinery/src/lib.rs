@@ -4,6 +4,7 @@ pub mod int_or_string;
 mod meta;
 pub mod name;
 pub mod object;
+pub mod patch;
 pub mod quantity;
 pub mod scheme;
 pub mod selector;
