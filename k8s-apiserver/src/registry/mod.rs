@@ -6,18 +6,26 @@
 
 pub mod allocation;
 mod answer;
+mod apps;
 pub mod bootstrap;
+mod builtin;
+mod cell;
 mod codec;
 mod config;
 mod connector;
+mod coordination;
+mod core;
+mod discovery;
 mod effect;
 mod entry;
 mod environment;
+mod events;
 mod fault;
 pub(crate) mod key;
 mod kind_table;
 mod meta;
 mod options;
+mod rbac;
 mod read;
 mod resource;
 mod store;
@@ -34,6 +42,7 @@ use k8s_store::{
 use tokio_util::sync::CancellationToken;
 
 pub use answer::Answer;
+pub use builtin::builtin_strategies;
 pub use codec::EntryCodec;
 pub(crate) use codec::is_bucketed;
 pub use config::RegistryConfig;
