@@ -1,7 +1,12 @@
 //! Event of `events.k8s.io`: another form of the core group's events, which are what is stored.
 
 use jiff::Timestamp;
-use k8s_apimachinery::{Object, Value, scheme::gvk::Gvk, table::ColumnDefinition};
+use k8s_apimachinery::{
+    Object, Value,
+    api::{self, FieldError, NameRule, Rules},
+    scheme::gvk::Gvk,
+    table::ColumnDefinition,
+};
 
 use crate::registry::{KindRow, Strategy, WriteContext, core};
 
@@ -25,6 +30,10 @@ impl Strategy for Event {
             .short_names(&["ev"])
             .stored_as(stored(), "events")
             .create_on_update()
+    }
+
+    fn rules(&self) -> Option<&dyn Rules> {
+        Some(&AsWritten)
     }
 
     /// Events have no status.
@@ -73,6 +82,28 @@ impl Strategy for Event {
         }
         object.set_gvk(&Gvk::new("events.k8s.io", "v1", "Event"));
         object
+    }
+}
+
+/// The rules of this group for events in their stored form: faults name the fields as they were written.
+struct AsWritten;
+
+impl Rules for AsWritten {
+    fn name_rule(&self) -> NameRule {
+        api::events::event::Event.name_rule()
+    }
+
+    fn is_namespaced(&self) -> bool {
+        api::events::event::Event.is_namespaced()
+    }
+
+    fn validate(&self, object: &Object) -> Vec<FieldError> {
+        api::events::event::Event.validate(&Event.from_storage(object.clone()))
+    }
+
+    fn validate_update(&self, new: &Object, old: &Object) -> Vec<FieldError> {
+        let [new, old] = [new, old].map(|event| Event.from_storage(event.clone()));
+        api::events::event::Event.validate_update(&new, &old)
     }
 }
 
