@@ -60,10 +60,6 @@ impl Strategy for Service {
         allocation::effects(change, view)
     }
 
-    fn effects(&self, change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
-        allocation::effects(change, view)
-    }
-
     fn selectable(&self) -> &'static [&'static str] {
         &["spec.clusterIP", "spec.type"]
     }
