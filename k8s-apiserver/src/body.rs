@@ -1,7 +1,8 @@
 //! The bodies, requests and responses that flow through the server.
 //!
-//! Every layer and handler sees the same three types, whether the bytes came over TLS or from a client in the same
-//! process. A body is boxed once at the edge; nothing here copies what a caller already holds as [`Bytes`].
+//! Every layer and handler sees the same three types, whether the bytes came over TLS or from a
+//! client in the same process. A body is boxed once at the edge; nothing here copies what a caller
+//! already holds as [`Bytes`].
 
 use bytes::Bytes;
 use futures::{
@@ -50,10 +51,12 @@ where
     StreamBody::new(chunks.map(|chunk| chunk.map(Frame::data))).boxed_unsync()
 }
 
-/// Reads a request's body whole, or says why it can't be had: longer than [`MAX_REQUEST_BYTES`], or broken off.
+/// Reads a request's body whole, or says why it can't be had: longer than [`MAX_REQUEST_BYTES`], or
+/// broken off.
 ///
-/// A body that arrives in one piece, as all in-process bodies do, is handed on without a copy. The future is boxed, and
-/// so free of the body's type, which the compiler can't see to be `Send` inside of larger futures.
+/// A body that arrives in one piece, as all in-process bodies do, is handed on without a copy. The
+/// future is boxed, and so free of the body's type, which the compiler can't see to be `Send`
+/// inside of larger futures.
 pub fn read(body: Body) -> BoxFuture<'static, Result<Bytes, ApiError>> {
     if body.size_hint().lower() > MAX_REQUEST_BYTES as u64 {
         return ready(Err(TOO_LARGE)).boxed();

@@ -1,8 +1,8 @@
 //! A `kube::Client` on a server in the same process: no sockets, no TLS, the same layers.
 //!
-//! The client's requests enter the stack as they are, bodies uncopied, marked with an identity that only this crate
-//! can make. Requests that upgrade (exec, attach, port-forward) need a connection to upgrade, so each of them gets a
-//! pipe with HTTP on both ends.
+//! The client's requests enter the stack as they are, bodies uncopied, marked with an identity that
+//! only this crate can make. Requests that upgrade (exec, attach, port-forward) need a connection
+//! to upgrade, so each of them gets a pipe with HTTP on both ends.
 
 use std::{
     future::ready,

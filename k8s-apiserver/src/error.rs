@@ -1,6 +1,7 @@
 //! Why a request is refused, as things that a client can act on.
 //!
-//! Handlers return these; [`crate::status`] turns each into the `metav1.Status` that Kubernetes would send.
+//! Handlers return these; [`crate::status`] turns each into the `metav1.Status` that Kubernetes
+//! would send.
 
 use std::{fmt, time::Duration};
 
@@ -35,7 +36,8 @@ pub struct Cause {
 
 /// Every way in which the server says no.
 ///
-/// Its `Display` is the message that the client reads, except for [`ApiError::Internal`], whose detail stays here.
+/// Its `Display` is the message that the client reads, except for [`ApiError::Internal`], whose
+/// detail stays here.
 #[non_exhaustive]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ApiError {
@@ -283,7 +285,8 @@ impl fmt::Display for ApiError {
     }
 }
 
-/// `Deployment.apps "web" is invalid: [spec.selector: Required value, ...]`; the brackets only round several.
+/// `Deployment.apps "web" is invalid: [spec.selector: Required value, ...]`; the brackets only
+/// round several.
 fn invalid(
     f: &mut fmt::Formatter<'_>,
     kind: &GroupKind,

@@ -1,12 +1,13 @@
 //! `/healthz`, `/livez` and `/readyz`: how the server is, for people, probes and load balancers.
 //!
-//! Each is `ok` as plain text if all its checks pass, else 500 with a line per check. `?verbose` shows the lines
-//! anyway, `?exclude=name` leaves checks out, and `/readyz/name` asks for one alone. Why a check fails is in the log
-//! and not in the answer, since anyone may ask.
+//! Each is `ok` as plain text if all its checks pass, else 500 with a line per check. `?verbose`
+//! shows the lines anyway, `?exclude=name` leaves checks out, and `/readyz/name` asks for one
+//! alone. Why a check fails is in the log and not in the answer, since anyone may ask.
 
 use std::{fmt::Write, sync::Arc};
 
 use http::{HeaderValue, Method, StatusCode, header};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     ApiError, Request, RequestInfo, Response, body,
@@ -49,6 +50,17 @@ impl Health {
         probe: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.check(name, false, Arc::new(probe))
+    }
+
+    /// Adds `shutdown`: not ready once the server is stopping.
+    pub fn until(self, stopping: CancellationToken) -> Self {
+        self.ready("shutdown", move || {
+            if stopping.is_cancelled() {
+                Err("stopping".to_owned())
+            } else {
+                Ok(())
+            }
+        })
     }
 
     /// Whether all checks pass.

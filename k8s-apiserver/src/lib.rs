@@ -10,6 +10,7 @@ pub mod error;
 pub mod handler;
 pub mod health;
 pub mod layer;
+pub mod metrics;
 mod pipe;
 pub mod pki;
 pub mod registry;

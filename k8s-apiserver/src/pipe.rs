@@ -32,9 +32,11 @@ where
     near
 }
 
-/// Sends one request over a stream, and returns the head of the response; the stream is the response's from then on.
+/// Sends one request over a stream, and returns the head of the response; the stream is the
+/// response's from then on.
 ///
-/// Boxed, since the compiler can't see that futures which mention a [`Body`] are `Send` inside of larger ones.
+/// Boxed, since the compiler can't see that futures which mention a [`Body`] are `Send` inside of
+/// larger ones.
 pub(crate) fn send<T, B>(
     tasks: &Tasks,
     stream: T,

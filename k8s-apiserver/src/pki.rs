@@ -1,9 +1,10 @@
-//! The certificates of a cluster: made once, kept in a directory as kubeadm keeps them, reissued when they must be.
+//! The certificates of a cluster: made once, kept in a directory as kubeadm keeps them, reissued
+//! when they must be.
 //!
-//! One authority signs everything: the server's certificate, the administrator's, the one with which the server calls
-//! nodes, and whatever components need. A second one, the front-proxy authority, is for aggregated servers, which
-//! must never mistake a cluster user for the server. Keys are ECDSA P-256; files with keys are readable by their owner
-//! alone.
+//! One authority signs everything: the server's certificate, the administrator's, the one with
+//! which the server calls nodes, and whatever components need. A second one, the front-proxy
+//! authority, is for aggregated servers, which must never mistake a cluster user for the server.
+//! Keys are ECDSA P-256; files with keys are readable by their owner alone.
 
 mod authority;
 mod credential;
@@ -67,7 +68,8 @@ pub enum PkiError {
         /// The system's reason.
         source: io::Error,
     },
-    /// An authority's key is gone: nothing new can be signed, and a new authority would be a stranger to everyone.
+    /// An authority's key is gone: nothing new can be signed, and a new authority would be a
+    /// stranger to everyone.
     #[error(
         "{certificate} has no key beside it; restore the key, or remove the directory to begin anew"
     )]
@@ -97,7 +99,8 @@ pub struct Pki {
 }
 
 impl Pki {
-    /// Reads what is in `dir/pki`, makes what is missing, and reissues what expires soon or names the wrong things.
+    /// Reads what is in `dir/pki`, makes what is missing, and reissues what expires soon or names
+    /// the wrong things.
     ///
     /// The authorities are never replaced.
     pub fn load_or_create(dir: &Path, options: &PkiOptions) -> Result<Self, PkiError> {

@@ -19,11 +19,13 @@ use crate::{
         Handler, audit::Audit, authz::Authorize, deadline::Deadline, flow::Flow,
         impersonate::Impersonate, panic::Catch, request_info::Annotate, step,
     },
+    metrics::{Measure, Metrics},
     task::Tasks,
     version::Version,
 };
 
-/// All layers and the handler below them, as one cloneable service that is always ready and never fails.
+/// All layers and the handler below them, as one cloneable service that is always ready and never
+/// fails.
 #[derive(Clone)]
 pub struct Stack(BoxCloneSyncService<Request, Response, Infallible>);
 
@@ -36,6 +38,8 @@ pub struct Layers {
     pub authorizer: Arc<dyn Authorizer>,
     /// Tells how the server is.
     pub health: Health,
+    /// Tells what it does.
+    pub metrics: Metrics,
     /// Limits and timeouts.
     pub config: Config,
     /// What outlives its request, and the token that ends it.
@@ -43,28 +47,45 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Puts the layers in front of a handler. The first one listed meets a request first and its response last.
+    /// Layers with defaults all round, and this authorizer.
+    pub fn new(authorizer: Arc<dyn Authorizer>) -> Self {
+        Layers {
+            authentication: Authentication::new(),
+            authorizer,
+            health: Health::new(),
+            metrics: Metrics::default(),
+            config: Config::default(),
+            tasks: Tasks::default(),
+        }
+    }
+
+    /// Puts the layers in front of a handler. The first one listed meets a request first and its
+    /// response last.
     pub fn in_front_of(self, handler: impl Handler) -> Stack {
         let Layers {
             authentication,
             authorizer,
             health,
+            metrics,
             config,
             tasks,
         } = self;
+        let stopping = tasks.stopping().clone();
         let stack = ServiceBuilder::new()
             .layer(step(Catch))
             .layer(step(Annotate))
+            .layer(step(Measure(metrics.clone())))
             .layer(step(Deadline {
                 limit: config.request_timeout,
-                stopping: tasks.stopping().clone(),
+                stopping: stopping.clone(),
             }))
             .layer(step(authentication))
             .layer(step(Audit))
             .layer(step(Impersonate(Arc::clone(&authorizer))))
             .layer(step(Flow::new(&config.limits)))
             .layer(step(Authorize(authorizer)))
-            .layer(step(health))
+            .layer(step(health.until(stopping)))
+            .layer(step(metrics))
             .layer(step(Version))
             .service(handler);
         Stack::new(stack)

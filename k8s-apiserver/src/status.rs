@@ -180,7 +180,8 @@ impl From<&ApiError> for Status {
             ApiError::Timeout(_) => {
                 failure(StatusCode::GATEWAY_TIMEOUT, "Timeout").about(Details::default())
             }
-            // The detail may hold paths or secrets: it is logged by `into_response`, and stays here.
+            // The detail may hold paths or secrets: it is logged by `into_response`, and stays
+            // here.
             ApiError::Internal(_) => Status::failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "InternalError",
@@ -191,7 +192,8 @@ impl From<&ApiError> for Status {
 }
 
 impl ApiError {
-    /// The HTTP response: the Status as JSON, with `Retry-After` where there is something to wait for.
+    /// The HTTP response: the Status as JSON, with `Retry-After` where there is something to wait
+    /// for.
     pub fn into_response(self) -> Response {
         if let ApiError::Internal(detail) = &self {
             tracing::error!(%detail, "request failed");

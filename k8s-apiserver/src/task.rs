@@ -11,6 +11,13 @@ pub struct Tasks {
     stopping: CancellationToken,
 }
 
+impl Default for Tasks {
+    /// Tasks that end when [`Tasks::stop`] is called.
+    fn default() -> Self {
+        Tasks::new(CancellationToken::new())
+    }
+}
+
 impl Tasks {
     /// No tasks yet; all to come end at `stopping`.
     pub fn new(stopping: CancellationToken) -> Self {
@@ -34,7 +41,8 @@ impl Tasks {
         self.tracker.wait().await;
     }
 
-    pub(crate) fn stopping(&self) -> &CancellationToken {
+    /// Cancelled when the server stops.
+    pub fn stopping(&self) -> &CancellationToken {
         &self.stopping
     }
 }

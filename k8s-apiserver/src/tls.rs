@@ -48,7 +48,8 @@ pub enum TlsError {
 #[derive(Clone)]
 pub struct ServerTls {
     pub(crate) config: Arc<ServerConfig>,
-    /// Checks client certificates after the handshake, so that a bad one is a 401 instead of a broken connection.
+    /// Checks client certificates after the handshake, so that a bad one is a 401 instead of a
+    /// broken connection.
     pub(crate) clients: Arc<dyn ClientCertVerifier>,
 }
 
@@ -95,12 +96,14 @@ fn roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, Error
     Ok(roots)
 }
 
-/// Chosen here and not by a process-wide default, so that several servers and their embedder never disagree.
+/// Chosen here and not by a process-wide default, so that several servers and their embedder never
+/// disagree.
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// Asks for a client certificate and proves that the client holds its key, but leaves open who signed it.
+/// Asks for a client certificate and proves that the client holds its key, but leaves open who
+/// signed it.
 #[derive(Debug)]
 struct Deferred(Arc<dyn ClientCertVerifier>);
 

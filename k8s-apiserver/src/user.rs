@@ -15,7 +15,8 @@ pub const SERVICE_ACCOUNTS: &str = "system:serviceaccounts";
 /// The agents of nodes are in this group.
 pub const NODES: &str = "system:nodes";
 
-/// The identity that a request acts as: set by authentication, replaced by impersonation, read by everyone after.
+/// The identity that a request acts as: set by authentication, replaced by impersonation, read by
+/// everyone after.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct User {
     /// Unique among active users: `kubernetes-admin`, `system:serviceaccount:default:builder`.

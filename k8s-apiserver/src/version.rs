@@ -33,7 +33,8 @@ impl Step for Version {
     }
 }
 
-/// Kubernetes' version facts. The fields named after Go tell what this server is built with instead.
+/// Kubernetes' version facts. The fields named after Go tell what this server is built with
+/// instead.
 pub fn info() -> Info {
     let text = |text: &str| Some(text.to_owned());
     Info {

@@ -1,7 +1,8 @@
 //! Who is asking: a chain of authenticators, one per kind of credential.
 //!
-//! Each looks for its own kind and says nothing about others. The first that recognises the user wins; if none does,
-//! the request is anonymous, unless it carried a credential that was wrong: that is 401, never anonymous.
+//! Each looks for its own kind and says nothing about others. The first that recognises the user
+//! wins; if none does, the request is anonymous, unless it carried a credential that was wrong:
+//! that is 401, never anonymous.
 
 pub mod in_process;
 pub mod x509;
@@ -19,7 +20,8 @@ use crate::{
 /// Recognises one kind of credential.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// The user, if the request carries a credential of this kind and it is good; `None` if it carries none.
+    /// The user, if the request carries a credential of this kind and it is good; `None` if it
+    /// carries none.
     async fn authenticate(&self, request: &Parts) -> Result<Option<User>, BadCredential>;
 }
 
@@ -59,7 +61,8 @@ impl Authentication {
         self
     }
 
-    /// The user behind a request, anonymous if it carries no credentials; `None` if it carries bad ones.
+    /// The user behind a request, anonymous if it carries no credentials; `None` if it carries bad
+    /// ones.
     pub async fn identify(&self, request: &Parts) -> Option<User> {
         let mut refused = false;
         for authenticator in &self.chain {

@@ -1,8 +1,9 @@
 //! The identity in a client certificate: common name = user, organizations = groups.
 //!
-//! The handshake proves that the client holds the certificate's key; whether our CA signed it is checked once per
-//! connection by [`Peer::verify`], and whether it is still valid once per request. A certificate that we don't trust is
-//! thus a 401 that a client can read, as in Kubernetes, and not a broken handshake.
+//! The handshake proves that the client holds the certificate's key; whether our CA signed it is
+//! checked once per connection by `Peer::verify`, and whether it is still valid once per request.
+//! A certificate that we don't trust is thus a 401 that a client can read, as in Kubernetes, and
+//! not a broken handshake.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -17,7 +18,8 @@ use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 use super::{Authenticator, BadCredential};
 use crate::User;
 
-/// The other end of a TLS connection that showed a certificate. In the extensions of its requests, made by the server.
+/// The other end of a TLS connection that showed a certificate. In the extensions of its requests,
+/// made by the server.
 #[derive(Debug, Clone)]
 pub struct Peer(Arc<Result<Identity, BadCredential>>);
 

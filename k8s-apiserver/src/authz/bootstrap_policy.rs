@@ -1,8 +1,9 @@
 //! The roles and bindings that every cluster begins with, as tables.
 //!
-//! Names and rules follow Kubernetes' bootstrap policy, so `kubectl auth can-i` answers as people expect; groups and
-//! resources that no longer exist are left out. The controllers' own roles are in [`controller`]. Least privilege:
-//! each component gets what its loop reads and writes, and no component is in `system:masters`.
+//! Names and rules follow Kubernetes' bootstrap policy, so `kubectl auth can-i` answers as people
+//! expect; groups and resources that no longer exist are left out. The controllers' own roles are
+//! in `controller`. Least privilege: each component gets what its loop reads and writes, and no
+//! component is in `system:masters`.
 
 mod controller;
 

@@ -1,8 +1,11 @@
-//! Role-based access control: roles are lists of rules, bindings give roles to subjects, and nothing denies.
+//! Role-based access control: roles are lists of rules, bindings give roles to subjects, and
+//! nothing denies.
 //!
-//! Evaluation is pure. Where roles and bindings come from is a [`RuleSource`]; the server's own reads them from the
-//! watch cache, so a change takes effect with the write that makes it.
+//! Evaluation is pure. Where roles and bindings come from is a [`RuleSource`]; the server's own
+//! reads them from the watch cache, so a change takes effect with the write that makes it.
 
+mod cached;
+pub mod escalation;
 mod memory;
 
 use std::{ops::ControlFlow, sync::Arc};
@@ -12,6 +15,7 @@ use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
 
+pub use cached::{CachedRules, Objects};
 pub use memory::MemoryRules;
 
 use super::{Attributes, Authorizer, Decision};
@@ -68,7 +72,8 @@ impl Authorizer for Rbac {
     }
 }
 
-/// Every rule that holds for a user in a namespace, cluster-wide ones included; only those if it is empty.
+/// Every rule that holds for a user in a namespace, cluster-wide ones included; only those if it is
+/// empty.
 ///
 /// The second part names the roles that are bound but missing.
 pub fn rules_for(
@@ -97,7 +102,8 @@ enum BindingName<'a> {
     Namespaced(&'a str),
 }
 
-/// Shows each rule that a user has, with the grant it came by, until told to stop; returns the roles that are missing.
+/// Shows each rule that a user has, with the grant it came by, until told to stop; returns the
+/// roles that are missing.
 fn visit(
     source: &dyn RuleSource,
     user: &User,

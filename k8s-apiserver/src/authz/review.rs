@@ -1,7 +1,8 @@
-//! Questions about permissions, as resources: `kubectl auth can-i` and `kubectl auth whoami` post these.
+//! Questions about permissions, as resources: `kubectl auth can-i` and `kubectl auth whoami` post
+//! these.
 //!
-//! They are created and answered at once, never stored. [`Reviewer::answer`] takes the posted object and returns it
-//! with its status; the functions behind it know no HTTP.
+//! They are created and answered at once, never stored. [`Reviewer::answer`] takes the posted
+//! object and returns it with its status; the functions behind it know no HTTP.
 
 use std::sync::Arc;
 

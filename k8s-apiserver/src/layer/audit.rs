@@ -1,7 +1,9 @@
-//! Says who asked for what and what came of it: one `tracing` event with target `audit` per request.
+//! Says who asked for what and what came of it: one `tracing` event with target `audit` per
+//! request.
 //!
-//! A subscriber that listens to that target has an audit log; without one this costs next to nothing. Events carry
-//! names and verbs only, never bodies. Failures are at `WARN` from 500 on, everything else at `INFO`.
+//! A subscriber that listens to that target has an audit log; without one this costs next to
+//! nothing. Events carry names and verbs only, never bodies. Failures are at `WARN` from 500 on,
+//! everything else at `INFO`.
 
 use std::{sync::Arc, time::Instant};
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use http::header;
+
 use super::{Handler, Step, request_info::RequestInfo};
 use crate::{
-    ApiError, Request, Response, User,
+    ApiError, Request, Response, User, Verb,
     authz::{Attributes, Authorizer},
 };
 
@@ -20,7 +22,25 @@ impl Step for Authorize {
             .get::<Arc<User>>()
             .cloned()
             .unwrap_or_default();
-        self.0.require(&Attributes::of(&user, &info)).await?;
+        let attributes = Attributes::of(&user, &info);
+        self.0.require(&attributes).await?;
+        if opens_stream(&info) && request.headers().contains_key(header::UPGRADE) {
+            self.0
+                .require(&Attributes {
+                    verb: "create",
+                    ..attributes
+                })
+                .await?;
+        }
         Ok(next.run(request).await)
     }
+}
+
+/// A WebSocket opens with a GET, but a shell is no mere read: whoever opens one must be allowed to
+/// create as well, as since Kubernetes 1.35 (AuthorizePodWebsocketUpgradeCreatePermission).
+fn opens_stream(info: &RequestInfo) -> bool {
+    let streams = ["exec", "attach", "portforward"];
+    info.verb == Verb::Get
+        && info.resource == "pods"
+        && streams.contains(&info.subresource.as_str())
 }

@@ -1,7 +1,8 @@
 //! When a request ends, if nothing ends it earlier.
 //!
-//! Short requests end at their deadline: a minute, or less if `?timeout=` asks for less. Long-running ones (watches,
-//! logs, exec) have no deadline, but end when the server stops, so that stopping doesn't wait for them.
+//! Short requests end at their deadline: a minute, or less if `?timeout=` asks for less.
+//! Long-running ones (watches, logs, exec) have no deadline, but end when the server stops, so that
+//! stopping doesn't wait for them.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub struct Deadline {
     pub stopping: CancellationToken,
 }
 
-/// Ends the long-running requests of one listener; set on its requests, in place of [`Deadline::stopping`].
+/// Ends the long-running requests of one listener; set on its requests, in place of
+/// [`Deadline::stopping`].
 #[derive(Debug, Clone)]
 pub(crate) struct Closing(pub(crate) CancellationToken);
 

@@ -1,8 +1,9 @@
 //! How much is served at once, so that overload slows clients down instead of the server.
 //!
-//! Reading and changing requests have a lane each. A request that finds its lane full waits in line for a while, as
-//! under Kubernetes' priority and fairness; when the line is full, or the wait is over, it is told to come back: 429
-//! with `Retry-After: 1`. Long-running requests are exempt: they would fill the lanes forever.
+//! Reading and changing requests have a lane each. A request that finds its lane full waits in line
+//! for a while, as under Kubernetes' priority and fairness; when the line is full, or the wait is
+//! over, it is told to come back: 429 with `Retry-After: 1`. Long-running requests are exempt: they
+//! would fill the lanes forever.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,7 +1,8 @@
-//! Lets a user act as another, if RBAC grants the verb `impersonate` on every part of that identity.
+//! Lets a user act as another, if RBAC grants the verb `impersonate` on every part of that
+//! identity.
 //!
-//! `Impersonate-User` names the user; `-Group`, `-Uid` and `-Extra-<key>` add to it and mean nothing without it. The
-//! headers stop here: what is below sees only the identity acted as.
+//! `Impersonate-User` names the user; `-Group`, `-Uid` and `-Extra-<key>` add to it and mean
+//! nothing without it. The headers stop here: what is below sees only the identity acted as.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -110,7 +111,8 @@ fn parts<'a>(user: &'a User, wanted: &'a User) -> Vec<Attributes<'a>> {
     parts
 }
 
-/// The groups that go without saying: a service account's own, and whether the user is known at all.
+/// The groups that go without saying: a service account's own, and whether the user is known at
+/// all.
 fn completed(mut wanted: User) -> User {
     if wanted.groups.is_empty()
         && let Some((namespace, name)) = wanted.as_service_account()

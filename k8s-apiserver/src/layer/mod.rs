@@ -1,7 +1,8 @@
 //! The layers between the wire and the handlers, one per file; [`crate::stack`] puts them in order.
 //!
-//! A layer is a [`Step`]: an async function from a request, and what comes next, to a response. What it refuses it
-//! returns as an [`ApiError`]; [`Stepped`] makes the response of it, so below a layer nobody sees an error.
+//! A layer is a [`Step`]: an async function from a request, and what comes next, to a response.
+//! What it refuses it returns as an [`ApiError`]; [`Stepped`] makes the response of it, so below a
+//! layer nobody sees an error.
 
 pub mod audit;
 pub mod authn;

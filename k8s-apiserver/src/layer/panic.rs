@@ -14,8 +14,9 @@ pub struct Catch;
 impl Step for Catch {
     async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
         let what = format!("{} {}", request.method(), request.uri().path());
-        // Unwind safe: the request and all that was made for it are dropped, and what requests share holds its
-        // invariants at every await (locks are never held across one, and poisoning is an error of its own).
+        // Unwind safe: the request and all that was made for it are dropped, and what requests
+        // share holds its invariants at every await (locks are never held across one, and poisoning
+        // is an error of its own).
         AssertUnwindSafe(next.run(request))
             .catch_unwind()
             .await

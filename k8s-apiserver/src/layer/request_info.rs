@@ -1,8 +1,9 @@
 //! What a request asks for, read from its method and path alone.
 //!
-//! Everything after this layer (audit, flow control, authorization, routing) goes by [`RequestInfo`] and never looks
-//! at the path again, so nobody is authorized for one thing and served another. The rules are those of Kubernetes'
-//! `RequestInfoFactory`, the old `/api/v1/watch/...` prefix included.
+//! Everything after this layer (audit, flow control, authorization, routing) goes by
+//! [`RequestInfo`] and never looks at the path again, so nobody is authorized for one thing and
+//! served another. The rules are those of Kubernetes' `RequestInfoFactory`, the old
+//! `/api/v1/watch/...` prefix included.
 
 use std::{fmt, sync::Arc};
 
@@ -31,7 +32,8 @@ pub enum Verb {
     Delete,
     /// A collection, removed.
     DeleteCollection,
-    /// Paths that are no resources, by lower-case HTTP method; and the verbs that exist only in RBAC.
+    /// Paths that are no resources, by lower-case HTTP method; and the verbs that exist only in
+    /// RBAC.
     Other(String),
 }
 
@@ -83,7 +85,8 @@ impl Step for Annotate {
 }
 
 impl RequestInfo {
-    /// Reads a method and a URI; fails on paths that aren't UTF-8 and on a `/watch/` that names no resource.
+    /// Reads a method and a URI; fails on paths that aren't UTF-8 and on a `/watch/` that names no
+    /// resource.
     pub fn parse(method: &Method, uri: &http::Uri) -> Result<Self, ApiError> {
         let path = percent_decode_str(uri.path())
             .decode_utf8()
@@ -112,7 +115,8 @@ impl RequestInfo {
         parsed.map(|()| info)
     }
 
-    /// `/api/<version>/...` and `/apis/<group>/<version>/...`; anything shorter or other is a plain path.
+    /// `/api/<version>/...` and `/apis/<group>/<version>/...`; anything shorter or other is a plain
+    /// path.
     fn parse_resource(&mut self, method: &Method, parts: &[&str]) -> Result<(), ApiError> {
         let mut parts = match *parts {
             ["api", version, ref rest @ ..] if !rest.is_empty() => {
@@ -168,7 +172,8 @@ impl RequestInfo {
 
     /// A read without a name is a list or a watch; a delete without a name is of the collection.
     ///
-    /// Selecting `metadata.name` names the object, so RBAC rules with `resourceNames` cover such lists and watches.
+    /// Selecting `metadata.name` names the object, so RBAC rules with `resourceNames` cover such
+    /// lists and watches.
     fn parse_collection(&mut self) {
         let is_read = matches!(self.verb, Verb::Get | Verb::Watch);
         if self.name.is_empty() && is_read {
@@ -220,7 +225,8 @@ impl RequestInfo {
             .is_some_and(|value| !value.eq_ignore_ascii_case("false") && value != "0")
     }
 
-    /// Whether the request may stay open: such requests have no deadline and don't count as in flight.
+    /// Whether the request may stay open: such requests have no deadline and don't count as in
+    /// flight.
     pub fn is_long_running(&self) -> bool {
         self.resource_request
             && (self.verb == Verb::Watch || LONG_RUNNING.contains(&self.subresource.as_str()))

@@ -80,7 +80,8 @@ impl Credential {
         })
     }
 
-    /// Whether this may go on being used: same subject and names, same authority, key at hand, not about to expire.
+    /// Whether this may go on being used: same subject and names, same authority, key at hand, not
+    /// about to expire.
     pub(super) fn still_serves(&self, profile: &Profile, authority: &Authority) -> bool {
         self.reads_as(profile, authority).unwrap_or(false)
     }

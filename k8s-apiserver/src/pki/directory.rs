@@ -49,7 +49,8 @@ impl Directory {
             .map(|(certificate, key)| Credential { certificate, key }))
     }
 
-    /// An authority. A key without a certificate is one whose making was cut short, and has signed nothing.
+    /// An authority. A key without a certificate is one whose making was cut short, and has signed
+    /// nothing.
     pub(super) fn load_authority(&self, name: &str) -> Result<Option<Authority>, PkiError> {
         let certificate = self.certificate(name);
         match self.load(name)? {

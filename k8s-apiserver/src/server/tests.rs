@@ -5,21 +5,19 @@ use std::{net::SocketAddr, sync::Arc};
 use bytes::Bytes;
 use futures::StreamExt;
 use http_body_util::Empty;
+use hyper::client::conn::{http1, http2};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::service_fn;
 
 use super::*;
 use crate::{
     Request, RequestInfo, Verb,
-    authn::Authentication,
     authz::rbac::{MemoryRules, Rbac},
     body,
-    config::Config,
-    health::Health,
     pki::{Credential, Pki, PkiOptions},
 };
 
@@ -64,13 +62,7 @@ struct Running {
 
 impl Running {
     async fn start() -> Self {
-        let layers = Layers {
-            authentication: Authentication::new(),
-            authorizer: Arc::new(Rbac::new(Arc::new(MemoryRules::bootstrap()))),
-            health: Health::new(),
-            config: Config::default(),
-            tasks: Tasks::new(CancellationToken::new()),
-        };
+        let layers = Layers::new(Arc::new(Rbac::new(Arc::new(MemoryRules::bootstrap()))));
         let server = ApiServer::new(layers, service_fn(toy));
         let pki = Pki::ephemeral(&PkiOptions::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -102,16 +94,15 @@ impl Running {
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
-    async fn connect(
-        &self,
-        tls: Arc<ClientConfig>,
-    ) -> hyper::client::conn::http1::SendRequest<Empty<Bytes>> {
+    async fn dial(&self, tls: Arc<ClientConfig>) -> TlsStream<TcpStream> {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let name = ServerName::try_from("localhost").unwrap();
-        let stream = TlsConnector::from(tls).connect(name, stream).await.unwrap();
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
+        TlsConnector::from(tls).connect(name, stream).await.unwrap()
+    }
+
+    async fn connect(&self, tls: Arc<ClientConfig>) -> http1::SendRequest<Empty<Bytes>> {
+        let stream = TokioIo::new(self.dial(tls).await);
+        let (sender, connection) = http1::handshake(stream).await.unwrap();
         tokio::spawn(connection.with_upgrades());
         sender
     }
@@ -206,4 +197,47 @@ async fn in_process_requests_can_be_upgraded() {
     assert_eq!(&echoed, b"hello");
     drop(stream);
     running.server.stop().await;
+}
+
+#[tokio::test]
+async fn http2_is_spoken_where_the_client_prefers_it() {
+    let running = Running::start().await;
+    let mut tls = (*running.as_user(running.pki.admin())).clone();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let stream = TokioIo::new(running.dial(Arc::new(tls)).await);
+    let (mut sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let request = || {
+        let uri = "https://localhost/api/v1/namespaces/default/configmaps/c";
+        http::Request::get(uri).body(Empty::<Bytes>::new()).unwrap()
+    };
+    let both = futures::join!(
+        sender.clone().send_request(request()),
+        sender.send_request(request())
+    );
+    assert_eq!(
+        (both.0.unwrap().status(), both.1.unwrap().status()),
+        (200.try_into().unwrap(), 200.try_into().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn connections_over_tls_can_be_upgraded() {
+    let running = Running::start().await;
+    let mut sender = running.connect(running.as_user(running.pki.admin())).await;
+    let request = http::Request::post("/api/v1/namespaces/a/pods/p/exec")
+        .header("host", "localhost")
+        .header("connection", "Upgrade")
+        .header("upgrade", "echo")
+        .body(Empty::new())
+        .unwrap();
+    let response = sender.send_request(request).await.unwrap();
+    assert_eq!(response.status(), 101);
+    let mut stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    stream.write_all(b"hello").await.unwrap();
+    let mut echoed = [0; 5];
+    stream.read_exact(&mut echoed).await.unwrap();
+    assert_eq!(&echoed, b"hello");
 }

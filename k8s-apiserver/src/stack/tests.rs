@@ -5,7 +5,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use http_body_util::BodyExt;
-use tokio_util::sync::CancellationToken;
 use tower::service_fn;
 
 use super::*;
@@ -20,15 +19,13 @@ use crate::{
 fn layers(config: Config) -> Layers {
     let rules = Arc::new(MemoryRules::bootstrap());
     Layers {
-        authentication: Authentication::new(),
-        authorizer: Arc::new(Rbac::new(rules)),
-        health: Health::new(),
         config,
-        tasks: Tasks::new(CancellationToken::new()),
+        ..Layers::new(Arc::new(Rbac::new(rules)))
     }
 }
 
-/// `name in groups: verb resource`; a panic for pods named `panic`; no end for nodes; a body that is read for creates.
+/// `name in groups: verb resource`; a panic for pods named `panic`; no end for nodes; a body that
+/// is read for creates.
 async fn toy(request: Request) -> Result<Response, Infallible> {
     let info = RequestInfo::of(&request);
     let user = request
@@ -334,4 +331,45 @@ async fn impersonation_needs_permission_for_every_part() {
     );
     let nobody = request(Some(admin()), "GET", "/api/v1/pods").header("impersonate-group", "devs");
     assert_eq!(ask(&stack(), nobody).await.0, 400);
+}
+
+#[tokio::test]
+async fn opening_a_shell_takes_more_than_reading() {
+    let rules = MemoryRules::bootstrap();
+    let role = serde_json::json!({
+        "metadata": {"name": "looker"},
+        "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["pods/exec"]}],
+    });
+    rules.add_cluster_role(serde_json::from_value(role).unwrap());
+    let binding = serde_json::json!({
+        "metadata": {"name": "looker"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "looker"},
+        "subjects": [{"kind": "User", "name": "jane"}],
+    });
+    rules.add_cluster_role_binding(serde_json::from_value(binding).unwrap());
+    let stack = Layers::new(Arc::new(Rbac::new(Arc::new(rules)))).in_front_of(service_fn(toy));
+    let exec = || {
+        request(
+            Some(User::new("jane")),
+            "GET",
+            "/api/v1/namespaces/a/pods/p/exec",
+        )
+    };
+    assert_eq!(ask(&stack, exec()).await.0, 200);
+    let (code, message) = ask(&stack, exec().header("upgrade", "websocket")).await;
+    assert_eq!(code, 403);
+    assert!(
+        message.contains("cannot create resource \"pods/exec\""),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn requests_are_measured_and_shown_to_those_who_may_see() {
+    let stack = stack();
+    ask(&stack, request(Some(admin()), "GET", "/api/v1/pods")).await;
+    let (code, text) = ask(&stack, request(Some(admin()), "GET", "/metrics")).await;
+    assert_eq!(code, 200);
+    let line = r#"apiserver_request_total{code="200",verb="LIST",group="",version="v1",resource="pods",subresource=""} 1"#;
+    assert!(text.contains(line), "{text}");
 }

@@ -65,7 +65,7 @@ pub async fn watches_progress(store: &dyn Store) {
     }
     loop {
         match item(&mut watch).await {
-            WatchItem::Progress(revision) if revision == Revision(3) => break,
+            WatchItem::Progress(Revision(3)) => break,
             WatchItem::Progress(revision) => assert!(revision < Revision(3)),
             WatchItem::Events(_, events) => panic!("{events:?} are not under the prefix"),
         }

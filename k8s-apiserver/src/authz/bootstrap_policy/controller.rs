@@ -1,5 +1,5 @@
-//! What each built-in controller may do: the role `system:controller:<name>`, bound to its service account
-//! `kube-system/<name>`.
+//! What each built-in controller may do: the role `system:controller:<name>`, bound to its service
+//! account `kube-system/<name>`.
 
 use super::{
     ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, READ, Rule, UPDATE, may,

@@ -52,7 +52,8 @@ fn role_ref(kind: &str, name: &str) -> RoleRef {
     }
 }
 
-/// Jane reads all pods; in namespace `a`, bob edits config maps, and the account `a/builder` runs jobs.
+/// Jane reads all pods; in namespace `a`, bob edits config maps, and the account `a/builder` runs
+/// jobs.
 fn rules() -> MemoryRules {
     let rules = MemoryRules::default();
     rules.add_cluster_role(ClusterRole {

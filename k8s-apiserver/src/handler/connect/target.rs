@@ -1,4 +1,5 @@
-//! Which path of which node a request is really for. Pure: from a pod and a request to an agent's URL.
+//! Which path of which node a request is really for. Pure: from a pod and a request to an agent's
+//! URL.
 
 use form_urlencoded::Serializer;
 use http::Uri;
@@ -55,14 +56,12 @@ impl Target {
 
     /// What is after `/proxy` in a request for `nodes/proxy`, as the client escaped it.
     pub fn of_node(info: &RequestInfo, uri: &Uri) -> Self {
-        let after = uri
-            .path()
-            .split_once("/proxy")
-            .map_or("", |(_, after)| after);
-        let path = if after.is_empty() { "/" } else { after };
+        // api, v1, nodes, the name, proxy: and what is left is the node's.
+        let rest = uri.path().splitn(7, '/').nth(6).unwrap_or_default();
+        let path = format!("/{rest}");
         Target {
             node: info.name.clone(),
-            path_and_query: joined(path, uri.query().unwrap_or_default()),
+            path_and_query: joined(&path, uri.query().unwrap_or_default()),
         }
     }
 }
@@ -180,7 +179,8 @@ fn invalid(field: &str, message: String) -> Cause {
     Cause::new("FieldValueInvalid", message, field)
 }
 
-/// Streams by the agent's names. Output is always wanted; errors have no stream of their own on a terminal.
+/// Streams by the agent's names. Output is always wanted; errors have no stream of their own on a
+/// terminal.
 fn stream_query(info: &RequestInfo) -> String {
     let mut query = Serializer::new(String::new());
     if info.flag("stdin") {

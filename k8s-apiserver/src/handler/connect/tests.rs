@@ -57,7 +57,7 @@ impl NodeLocator for Nodes {
 }
 
 /// One hollow node, one behind TLS, one that is down.
-async fn connector() -> Connector {
+async fn relay() -> Relay {
     let pki = Pki::ephemeral(&PkiOptions::default()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -97,7 +97,7 @@ async fn connector() -> Connector {
         ),
     ]));
     let client = pki.client_tls(pki.kubelet_client()).unwrap();
-    Connector::new(
+    Relay::new(
         Arc::new(nodes),
         client,
         Tasks::new(CancellationToken::new()),
@@ -135,9 +135,9 @@ async fn text(response: Response) -> String {
 
 #[tokio::test]
 async fn logs_come_from_the_pods_node() {
-    let connector = connector().await;
+    let relay = relay().await;
     for node in ["hollow", "real"] {
-        let response = connector
+        let response = relay
             .pod(&pod(node), request("log?container=web&tailLines=3"))
             .await
             .unwrap();
@@ -151,7 +151,7 @@ async fn logs_come_from_the_pods_node() {
 
 #[tokio::test]
 async fn a_nodes_refusal_reaches_the_client_in_its_own_words() {
-    let error = connector()
+    let error = relay()
         .await
         .pod(&pod("real"), request("log?container=starting"))
         .await
@@ -162,8 +162,8 @@ async fn a_nodes_refusal_reaches_the_client_in_its_own_words() {
 
 #[tokio::test]
 async fn nodes_that_are_down_or_unknown_say_so() {
-    let connector = connector().await;
-    let down = connector
+    let relay = relay().await;
+    let down = relay
         .pod(&pod("down"), request("log?container=web"))
         .await
         .unwrap_err();
@@ -172,7 +172,7 @@ async fn nodes_that_are_down_or_unknown_say_so() {
             .starts_with("error dialing backend: dial tcp 127.0.0.1:1: "),
         "{down}"
     );
-    let gone = connector
+    let gone = relay
         .pod(&pod("gone"), request("log?container=web"))
         .await
         .unwrap_err();
@@ -182,15 +182,15 @@ async fn nodes_that_are_down_or_unknown_say_so() {
 #[tokio::test]
 async fn an_upgraded_stream_is_relayed_both_ways() {
     for node in ["hollow", "real"] {
-        let connector = connector().await;
-        let tasks = connector.tasks.clone();
+        let relay = relay().await;
+        let tasks = relay.tasks.clone();
         let stream = pipe::open(&tasks, move |mut client: Request| {
-            let connector = connector.clone();
+            let relay = relay.clone();
             Box::pin(async move {
                 let relayed = request("exec?container=web&command=cat&stdin=1");
                 let info = RequestInfo::of(&relayed);
                 client.extensions_mut().insert(info);
-                connector
+                relay
                     .pod(&pod(node), client)
                     .await
                     .unwrap_or_else(ApiError::into_response)

@@ -52,7 +52,7 @@ impl Simulated {
     }
 
     /// The disk as it is found after a power cut: names and bytes that were not synced are gone, but
-    /// of unsynced bytes a first part, chosen by `luck`, may have made it.
+    /// of unsynced bytes a part, chosen by `luck`, may have made it, with or without a hole before.
     pub(super) fn after_power_cut(&self, mut luck: usize) -> Simulated {
         let state = self.state();
         let mut names = BTreeMap::new();
@@ -61,7 +61,13 @@ impl Simulated {
             let mut found = bytes.synced.clone();
             if let Some(unsynced) = bytes.written.get(found.len()..) {
                 luck = luck.wrapping_mul(31).wrapping_add(7);
-                found.extend(&unsynced[..luck % (unsynced.len() + 1)]);
+                let kept = &unsynced[..luck % (unsynced.len() + 1)];
+                let hole = if luck.is_multiple_of(3) {
+                    kept.len() / 2
+                } else {
+                    0
+                };
+                found.extend(std::iter::repeat_n(0, hole).chain(kept[hole..].iter().copied()));
             }
             let bytes = Bytes {
                 written: found.clone(),
