@@ -45,6 +45,7 @@ impl Strategy for Service {
 
     fn prepare_create(&self, object: &mut Object, _ctx: &WriteContext<'_>) {
         object.set(&["status"], json!({"loadBalancer": {}}));
+        prepare_addresses(object);
     }
 
     fn prepare_update(&self, new: &mut Object, old: &Object, ctx: &WriteContext<'_>) {
@@ -52,12 +53,9 @@ impl Strategy for Service {
             return keep_all_but_status(new, old);
         }
         keep(new, old, &["status"]);
+        keep_allocated(new, old);
         drop_unused(new, old);
-        allocation::carry_over(new, old);
-    }
-
-    fn effects(&self, change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
-        allocation::effects(change, view)
+        prepare_addresses(new);
     }
 
     fn effects(
@@ -95,6 +93,72 @@ fn type_of(service: &Object) -> &str {
 
 fn has_ports_on_nodes(service: &Object) -> bool {
     matches!(type_of(service), "NodePort" | "LoadBalancer")
+}
+
+/// `clusterIP` and `clusterIPs` say the same; families follow from them. One family is served.
+fn prepare_addresses(service: &mut Object) {
+    if type_of(service) == "ExternalName" {
+        return;
+    }
+    let ip = service.str(&["spec", "clusterIP"]).unwrap_or_default().to_owned();
+    let first = cell::items(service, &["spec", "clusterIPs"]).first().cloned();
+    match (ip.as_str(), first) {
+        ("", Some(first)) => service.set(&["spec", "clusterIP"], first),
+        ("", None) => {}
+        (_, None) => service.set(&["spec", "clusterIPs"], json!([ip])),
+        _ => {}
+    }
+    let family = if ip.contains(':') { "IPv6" } else { "IPv4" };
+    let defaults = [("ipFamilies", json!([family])), ("ipFamilyPolicy", json!("SingleStack"))];
+    for (field, value) in defaults {
+        if service.get(&["spec", field]).is_none() {
+            service.set(&["spec", field], value);
+        }
+    }
+}
+
+/// A writer that leaves out what was allocated keeps it, as long as the type still needs it.
+fn keep_allocated(new: &mut Object, old: &Object) {
+    let is_named = |service: &Object| type_of(service) == "ExternalName";
+    if is_named(new) || is_named(old) {
+        return;
+    }
+    let has_ip = |service: &Object| {
+        service.str(&["spec", "clusterIP"]).is_some_and(|ip| !ip.is_empty())
+            || cell::count(service, &["spec", "clusterIPs"]) > 0
+    };
+    if !has_ip(new) {
+        for field in ["clusterIP", "clusterIPs"] {
+            keep(new, old, &["spec", field]);
+        }
+    }
+    if has_ports_on_nodes(new) && has_ports_on_nodes(old) {
+        keep_node_ports(new, old);
+    }
+    if new.get(&["spec", "healthCheckNodePort"]).is_none() && type_of(new) == "LoadBalancer" {
+        keep(new, old, &["spec", "healthCheckNodePort"]);
+    }
+}
+
+fn keep_node_ports(new: &mut Object, old: &Object) {
+    let old_ports = cell::items(old, &["spec", "ports"]);
+    let mut ports = cell::items(new, &["spec", "ports"]).to_vec();
+    let is_taken = |ports: &[Value], number: &Value| ports.iter().any(|p| p["nodePort"] == *number);
+    for at in 0..ports.len() {
+        if ports[at]["nodePort"].as_i64().unwrap_or(0) != 0 {
+            continue;
+        }
+        let same = |old: &&Value| {
+            old["port"] == ports[at]["port"] && old["protocol"] == ports[at]["protocol"]
+        };
+        let number = old_ports.iter().find(same).map(|old| old["nodePort"].clone());
+        if let Some(number) = number.filter(|n| n.is_number() && !is_taken(&ports, n)) {
+            ports[at]["nodePort"] = number;
+        }
+    }
+    if !ports.is_empty() {
+        new.set(&["spec", "ports"], ports.into());
+    }
 }
 
 /// A writer that changes the type need not clear by hand what the new type has no use for.
@@ -191,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn what_was_allocated_stays_when_left_out() {
+        let port = |node_port| json!([{"port": 80, "protocol": "TCP", "nodePort": node_port}]);
+        let old = service(json!({"type": "NodePort", "clusterIP": "10.96.0.9", "clusterIPs": ["10.96.0.9"], "ports": port(30_080)}));
+        let mut new = service(json!({"type": "NodePort", "ports": [{"port": 80, "protocol": "TCP"}]}));
+        keep_allocated(&mut new, &old);
+        assert_eq!(new, old);
+    }
+
+    #[test]
     fn node_ports_go_with_the_type() {
         let ports = json!([{"port": 80, "nodePort": 30_080}]);
         let old = service(json!({"type": "NodePort", "externalTrafficPolicy": "Cluster", "ports": ports}));
@@ -198,5 +271,16 @@ mod tests {
         new.set(&["spec", "type"], "ClusterIP".into());
         drop_unused(&mut new, &old);
         assert_eq!(new, service(json!({"type": "ClusterIP", "ports": [{"port": 80}]})));
+    }
+
+    #[test]
+    fn one_family_is_served() {
+        let mut object = service(json!({"type": "ClusterIP", "clusterIP": "None"}));
+        prepare_addresses(&mut object);
+        let want = json!({
+            "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"],
+            "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
+        });
+        assert_eq!(object, service(want));
     }
 }
