@@ -1,10 +1,10 @@
 //! Service: prepared here; its addresses and ports are allocated with the write.
 
+mod row;
+mod update;
+
 use jiff::Timestamp;
-use k8s_apimachinery::{
-    Object, Value,
-    table::{ColumnDefinition, age_of, list_or_none},
-};
+use k8s_apimachinery::{Object, Value, table::ColumnDefinition};
 use serde_json::json;
 
 use crate::{
@@ -17,16 +17,6 @@ use crate::{
 
 /// Strategy of `v1` `Service`.
 pub(crate) struct Service;
-
-static COLUMNS: [ColumnDefinition; 7] = [
-    ColumnDefinition::NAME,
-    ColumnDefinition::text("Type", "How the service is reached."),
-    ColumnDefinition::text("Cluster-IP", "Address inside the cluster."),
-    ColumnDefinition::text("External-IP", "Addresses or name outside the cluster."),
-    ColumnDefinition::text("Port(s)", "Ports, with the node's port where there is one."),
-    ColumnDefinition::AGE,
-    ColumnDefinition::text("Selector", "Labels of the pods behind it.").wide(),
-];
 
 impl Strategy for Service {
     fn kind(&self) -> KindRow {
@@ -53,16 +43,12 @@ impl Strategy for Service {
             return keep_all_but_status(new, old);
         }
         keep(new, old, &["status"]);
-        keep_allocated(new, old);
-        drop_unused(new, old);
+        update::keep_allocated(new, old);
+        update::drop_unused(new, old);
         prepare_addresses(new);
     }
 
-    fn effects(
-        &self,
-        change: &mut Change<'_>,
-        view: &View<'_>,
-    ) -> Result<Effects, ApiError> {
+    fn effects(&self, change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
         allocation::effects(change, view)
     }
 
@@ -71,19 +57,11 @@ impl Strategy for Service {
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {
-        &COLUMNS
+        &row::COLUMNS
     }
 
     fn row(&self, object: &Object, now: Timestamp) -> Vec<Value> {
-        vec![
-            object.name().into(),
-            cell::text(object, &["spec", "type"]),
-            cell::text_or_else(object, &["spec", "clusterIP"], "<none>"),
-            external_ip(object).into(),
-            ports(object).into(),
-            age_of(object, now).into(),
-            cell::map(object, &["spec", "selector"]),
-        ]
+        row::cells(object, now)
     }
 }
 
@@ -91,17 +69,18 @@ fn type_of(service: &Object) -> &str {
     service.str(&["spec", "type"]).unwrap_or_default()
 }
 
-fn has_ports_on_nodes(service: &Object) -> bool {
-    matches!(type_of(service), "NodePort" | "LoadBalancer")
-}
-
 /// `clusterIP` and `clusterIPs` say the same; families follow from them. One family is served.
 fn prepare_addresses(service: &mut Object) {
     if type_of(service) == "ExternalName" {
         return;
     }
-    let ip = service.str(&["spec", "clusterIP"]).unwrap_or_default().to_owned();
-    let first = cell::items(service, &["spec", "clusterIPs"]).first().cloned();
+    let ip = service
+        .str(&["spec", "clusterIP"])
+        .unwrap_or_default()
+        .to_owned();
+    let first = cell::items(service, &["spec", "clusterIPs"])
+        .first()
+        .cloned();
     match (ip.as_str(), first) {
         ("", Some(first)) => service.set(&["spec", "clusterIP"], first),
         ("", None) => {}
@@ -109,126 +88,15 @@ fn prepare_addresses(service: &mut Object) {
         _ => {}
     }
     let family = if ip.contains(':') { "IPv6" } else { "IPv4" };
-    let defaults = [("ipFamilies", json!([family])), ("ipFamilyPolicy", json!("SingleStack"))];
+    let defaults = [
+        ("ipFamilies", json!([family])),
+        ("ipFamilyPolicy", json!("SingleStack")),
+    ];
     for (field, value) in defaults {
         if service.get(&["spec", field]).is_none() {
             service.set(&["spec", field], value);
         }
     }
-}
-
-/// A writer that leaves out what was allocated keeps it, as long as the type still needs it.
-fn keep_allocated(new: &mut Object, old: &Object) {
-    let is_named = |service: &Object| type_of(service) == "ExternalName";
-    if is_named(new) || is_named(old) {
-        return;
-    }
-    let has_ip = |service: &Object| {
-        service.str(&["spec", "clusterIP"]).is_some_and(|ip| !ip.is_empty())
-            || cell::count(service, &["spec", "clusterIPs"]) > 0
-    };
-    if !has_ip(new) {
-        for field in ["clusterIP", "clusterIPs"] {
-            keep(new, old, &["spec", field]);
-        }
-    }
-    if has_ports_on_nodes(new) && has_ports_on_nodes(old) {
-        keep_node_ports(new, old);
-    }
-    if new.get(&["spec", "healthCheckNodePort"]).is_none() && type_of(new) == "LoadBalancer" {
-        keep(new, old, &["spec", "healthCheckNodePort"]);
-    }
-}
-
-fn keep_node_ports(new: &mut Object, old: &Object) {
-    let old_ports = cell::items(old, &["spec", "ports"]);
-    let mut ports = cell::items(new, &["spec", "ports"]).to_vec();
-    let is_taken = |ports: &[Value], number: &Value| ports.iter().any(|p| p["nodePort"] == *number);
-    for at in 0..ports.len() {
-        if ports[at]["nodePort"].as_i64().unwrap_or(0) != 0 {
-            continue;
-        }
-        let same = |old: &&Value| {
-            old["port"] == ports[at]["port"] && old["protocol"] == ports[at]["protocol"]
-        };
-        let number = old_ports.iter().find(same).map(|old| old["nodePort"].clone());
-        if let Some(number) = number.filter(|n| n.is_number() && !is_taken(&ports, n)) {
-            ports[at]["nodePort"] = number;
-        }
-    }
-    if !ports.is_empty() {
-        new.set(&["spec", "ports"], ports.into());
-    }
-}
-
-/// A writer that changes the type need not clear by hand what the new type has no use for.
-fn drop_unused(new: &mut Object, old: &Object) {
-    if type_of(new) == type_of(old) {
-        return;
-    }
-    let drop_if_same = |new: &mut Object, fields: &[&str]| {
-        for field in fields {
-            let path = ["spec", field];
-            if new.get(&path) == old.get(&path) {
-                new.remove(&path);
-            }
-        }
-    };
-    if type_of(new) == "ExternalName" {
-        drop_if_same(new, &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
-        drop_if_same(new, &["externalTrafficPolicy", "internalTrafficPolicy"]);
-    }
-    if !has_ports_on_nodes(new) && has_ports_on_nodes(old) {
-        drop_if_same(new, &["externalTrafficPolicy", "healthCheckNodePort"]);
-        let mut ports = cell::items(new, &["spec", "ports"]).to_vec();
-        let same_as_old = |port: &Value| {
-            let old_ports = cell::items(old, &["spec", "ports"]);
-            old_ports.iter().any(|old| old["nodePort"] == port["nodePort"])
-        };
-        for port in ports.iter_mut().filter(|port| same_as_old(port)) {
-            port.as_object_mut().map(|port| port.remove("nodePort"));
-        }
-        if !ports.is_empty() {
-            new.set(&["spec", "ports"], ports.into());
-        }
-    }
-    if type_of(old) == "LoadBalancer" {
-        drop_if_same(new, &["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
-        new.set(&["status"], json!({"loadBalancer": {}}));
-    }
-}
-
-fn external_ip(service: &Object) -> String {
-    let texts = |list: &[Value]| -> Vec<String> {
-        list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-    };
-    let external = texts(cell::items(service, &["spec", "externalIPs"]));
-    match type_of(service) {
-        "LoadBalancer" => {
-            let ingress = cell::items(service, &["status", "loadBalancer", "ingress"]);
-            let address = |entry: &Value| {
-                let ip = entry["ip"].as_str().filter(|ip| !ip.is_empty());
-                ip.or(entry["hostname"].as_str()).map(str::to_owned)
-            };
-            let mut all: Vec<_> = ingress.iter().filter_map(address).collect();
-            all.extend(external);
-            if all.is_empty() { "<pending>".to_owned() } else { all.join(",") }
-        }
-        "ExternalName" => service.str(&["spec", "externalName"]).unwrap_or_default().to_owned(),
-        "ClusterIP" | "NodePort" => list_or_none(external),
-        _ => "<unknown>".to_owned(),
-    }
-}
-
-fn ports(service: &Object) -> String {
-    let ports = cell::items(service, &["spec", "ports"]);
-    list_or_none(ports.iter().map(|port| {
-        let protocol = port["protocol"].as_str().unwrap_or_default();
-        match port["nodePort"].as_i64().unwrap_or(0) {
-            0 => format!("{}/{protocol}", port["port"]),
-            node_port => format!("{}:{node_port}/{protocol}", port["port"]),
-        }
-    }))
 }
 
 #[cfg(test)]
@@ -237,40 +105,6 @@ mod tests {
 
     fn service(spec: Value) -> Object {
         Object::from_value(json!({"metadata": {"name": "s"}, "spec": spec})).expect("an object")
-    }
-
-    #[test]
-    fn rows_show_addresses_and_ports() {
-        let row = |spec| Value::from(Service.row(&service(spec), Timestamp::UNIX_EPOCH));
-        let ports = json!([{"port": 80, "protocol": "TCP", "nodePort": 30_080}, {"port": 53, "protocol": "UDP"}]);
-        assert_eq!(
-            row(json!({"type": "NodePort", "clusterIP": "10.96.0.9", "ports": ports, "selector": {"a": "b", "c": "d"}})),
-            json!(["s", "NodePort", "10.96.0.9", "<none>", "80:30080/TCP,53/UDP", "<unknown>", "a=b,c=d"]),
-        );
-        assert_eq!(
-            row(json!({"type": "ExternalName", "externalName": "example.com"})),
-            json!(["s", "ExternalName", "<none>", "example.com", "<none>", "<unknown>", "<none>"]),
-        );
-        assert_eq!(row(json!({"type": "LoadBalancer"}))[3], "<pending>");
-    }
-
-    #[test]
-    fn what_was_allocated_stays_when_left_out() {
-        let port = |node_port| json!([{"port": 80, "protocol": "TCP", "nodePort": node_port}]);
-        let old = service(json!({"type": "NodePort", "clusterIP": "10.96.0.9", "clusterIPs": ["10.96.0.9"], "ports": port(30_080)}));
-        let mut new = service(json!({"type": "NodePort", "ports": [{"port": 80, "protocol": "TCP"}]}));
-        keep_allocated(&mut new, &old);
-        assert_eq!(new, old);
-    }
-
-    #[test]
-    fn node_ports_go_with_the_type() {
-        let ports = json!([{"port": 80, "nodePort": 30_080}]);
-        let old = service(json!({"type": "NodePort", "externalTrafficPolicy": "Cluster", "ports": ports}));
-        let mut new = old.clone();
-        new.set(&["spec", "type"], "ClusterIP".into());
-        drop_unused(&mut new, &old);
-        assert_eq!(new, service(json!({"type": "ClusterIP", "ports": [{"port": 80}]})));
     }
 
     #[test]
