@@ -62,7 +62,8 @@ impl Registry {
         if let Some(rules) = rules {
             let errors = match old {
                 None => rules.validate(new),
-                Some(old) if write.subresource == "status" => {
+                // A binding sets what no update may change, and was checked by itself.
+                Some(old) if matches!(write.subresource, "status" | "binding") => {
                     rules.validate_status_update(new, old)
                 }
                 Some(old) => rules.validate_update(new, old),
