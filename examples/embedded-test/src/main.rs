@@ -11,7 +11,7 @@ use serde_json::{from_value, json};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = std::time::Instant::now();
-    let parts = ["deployment", "replicaset", "generic-garbage-collector"];
+    let parts = ["deployment", "replicaset", "garbage-collector"];
     let cluster = Cluster::builder().controllers(parts).start().await?;
     let deployments: Api<Deployment> = Api::default_namespaced(cluster.client());
     let pods: Api<Pod> = Api::default_namespaced(cluster.client());
