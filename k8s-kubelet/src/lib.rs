@@ -1,1 +1,3 @@
 //! Placeholder
+pub mod cri;
+pub mod hollow { /** x */ pub struct HollowRuntime; }
