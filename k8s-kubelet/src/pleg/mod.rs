@@ -1,0 +1,3 @@
+//! PLEG
+mod view;
+pub use view::PodView;

@@ -1,0 +1,3 @@
+//! Probes.
+mod verdict;
+pub use verdict::{Fatal, Verdict, Verdicts};
