@@ -1,0 +1,351 @@
+//! Effective resource requests and limits of a pod: what scheduling, admission and cgroups count.
+//!
+//! A pod needs the sum of its containers, or what its init phase needs if that is more. Init
+//! containers run one after another, except that restartable ones ("sidecars") stay: they count for
+//! every later init container and for the main phase. Requests on the pod itself replace the
+//! aggregate for the resources they name; the runtime class' overhead comes on top.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Container, Pod, ResourceRequirements};
+use k8s_openapi::apimachinery::pkg::api::resource;
+
+use crate::quantity::Quantity;
+
+/// Milli-CPU that scoring assumes for a container that requests none.
+pub const DEFAULT_MILLI_CPU: i64 = 100;
+/// Bytes of memory that scoring assumes for a container that requests none.
+pub const DEFAULT_MEMORY: i64 = 200 * 1024 * 1024;
+
+/// Amounts of resources as integers, ready to be added and compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// CPU in thousandths of a core.
+    pub milli_cpu: i64,
+    /// Memory in bytes.
+    pub memory: i64,
+    /// Local ephemeral storage in bytes.
+    pub ephemeral_storage: i64,
+    /// Huge pages, extended resources and all others, in their own units.
+    pub scalar: BTreeMap<String, i64>,
+}
+
+impl Resources {
+    /// Reads a resource list. Amounts that are no quantities count as zero: validation rejects them
+    /// before they are stored.
+    pub fn from_list(list: &BTreeMap<String, resource::Quantity>) -> Self {
+        let mut resources = Self::default();
+        for (name, amount) in list {
+            let Ok(amount) = amount.0.parse::<Quantity>() else {
+                continue;
+            };
+            let amount = match name.as_str() {
+                "cpu" => amount.milli_value(),
+                _ => amount.value(),
+            };
+            resources.set(name, amount);
+        }
+        resources
+    }
+
+    /// The amount of the named resource (thousandths for `cpu`); zero when absent.
+    pub fn get(&self, name: &str) -> i64 {
+        match name {
+            "cpu" => self.milli_cpu,
+            "memory" => self.memory,
+            "ephemeral-storage" => self.ephemeral_storage,
+            other => self.scalar.get(other).copied().unwrap_or(0),
+        }
+    }
+
+    /// Sets the amount of the named resource (thousandths for `cpu`).
+    pub fn set(&mut self, name: &str, amount: i64) {
+        match name {
+            "cpu" => self.milli_cpu = amount,
+            "memory" => self.memory = amount,
+            "ephemeral-storage" => self.ephemeral_storage = amount,
+            other => {
+                self.scalar.insert(other.to_owned(), amount);
+            }
+        }
+    }
+
+    /// Adds `other`, resource by resource.
+    pub fn add(&mut self, other: &Resources) {
+        self.merge(other, i64::saturating_add);
+    }
+
+    /// Subtracts `other`, resource by resource.
+    pub fn sub(&mut self, other: &Resources) {
+        self.merge(other, i64::saturating_sub);
+    }
+
+    /// Raises each resource to `other`'s amount where that is greater.
+    pub fn raise(&mut self, other: &Resources) {
+        self.merge(other, i64::max);
+    }
+
+    /// Every named amount that isn't zero, `cpu` in thousandths.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, i64)> {
+        let fixed = [
+            ("cpu", self.milli_cpu),
+            ("memory", self.memory),
+            ("ephemeral-storage", self.ephemeral_storage),
+        ];
+        let scalar = self.scalar.iter().map(|(name, n)| (name.as_str(), *n));
+        fixed.into_iter().chain(scalar).filter(|(_, n)| *n != 0)
+    }
+
+    fn merge(&mut self, other: &Resources, combine: fn(i64, i64) -> i64) {
+        self.milli_cpu = combine(self.milli_cpu, other.milli_cpu);
+        self.memory = combine(self.memory, other.memory);
+        self.ephemeral_storage = combine(self.ephemeral_storage, other.ephemeral_storage);
+        for (name, amount) in &other.scalar {
+            let mine = self.scalar.entry(name.clone()).or_default();
+            *mine = combine(*mine, *amount);
+        }
+    }
+}
+
+/// What the pod requests, as the scheduler counts it against a node.
+///
+/// While a resize is under way the greater of the desired, the allocated and the actual request of
+/// each container counts, so that a node is never promised twice.
+pub fn requests(pod: &Pod) -> Resources {
+    let mut total = aggregate(pod, |container| container_requests(pod, container));
+    replace_by_pod_level(pod, &mut total, |resources| resources.requests.as_ref());
+    total.add(&overhead(pod));
+    total
+}
+
+/// What the pod may use at most, for the resources that it limits; zero means unlimited.
+pub fn limits(pod: &Pod) -> Resources {
+    let mut total = aggregate(pod, |container| list_of(container, |r| r.limits.as_ref()));
+    replace_by_pod_level(pod, &mut total, |resources| resources.limits.as_ref());
+    for (name, amount) in overhead(pod).iter() {
+        let limit = total.get(name);
+        if limit != 0 {
+            total.set(name, limit + amount);
+        }
+    }
+    total
+}
+
+/// Like [`requests`], but containers that request no CPU or memory count with
+/// [`DEFAULT_MILLI_CPU`] and [`DEFAULT_MEMORY`], so that scoring spreads them as well.
+pub fn requests_for_scoring(pod: &Pod) -> Resources {
+    let declares = |name: &str| {
+        let declared = pod_level(pod).and_then(|r| r.requests.as_ref());
+        declared.is_some_and(|list| list.contains_key(name))
+    };
+    let mut total = aggregate(pod, |container| {
+        let mut amounts = container_requests(pod, container);
+        let requested = |name: &str| {
+            let list = container.resources.as_ref()?.requests.as_ref()?;
+            list.get(name)
+        };
+        if requested("cpu").is_none() && !declares("cpu") {
+            amounts.milli_cpu = DEFAULT_MILLI_CPU;
+        }
+        if requested("memory").is_none() && !declares("memory") {
+            amounts.memory = DEFAULT_MEMORY;
+        }
+        amounts
+    });
+    replace_by_pod_level(pod, &mut total, |resources| resources.requests.as_ref());
+    total.add(&overhead(pod));
+    total
+}
+
+/// Whether an init container keeps running beside the main containers (a "sidecar").
+pub fn is_restartable_init(container: &Container) -> bool {
+    container.restart_policy.as_deref() == Some("Always")
+}
+
+/// Whether the resource may be requested on the pod as a whole.
+pub fn is_pod_level_resource(name: &str) -> bool {
+    matches!(name, "cpu" | "memory") || name.starts_with("hugepages-")
+}
+
+fn aggregate(pod: &Pod, amounts_of: impl Fn(&Container) -> Resources) -> Resources {
+    let mut total = Resources::default();
+    let Some(spec) = &pod.spec else { return total };
+    for container in &spec.containers {
+        total.add(&amounts_of(container));
+    }
+    let mut sidecars = Resources::default();
+    let mut peak = Resources::default();
+    for container in spec.init_containers.iter().flatten() {
+        let mut now = amounts_of(container);
+        if is_restartable_init(container) {
+            total.add(&now);
+            sidecars.add(&now);
+            now = sidecars.clone();
+        } else {
+            now.add(&sidecars);
+        }
+        peak.raise(&now);
+    }
+    total.raise(&peak);
+    total
+}
+
+fn container_requests(pod: &Pod, container: &Container) -> Resources {
+    let mut desired = list_of(container, |r| r.requests.as_ref());
+    let Some(status) = &pod.status else {
+        return desired;
+    };
+    let statuses = status.container_statuses.iter().flatten();
+    let mut statuses = statuses.chain(status.init_container_statuses.iter().flatten());
+    let Some(running) = statuses.find(|s| s.name == container.name) else {
+        return desired;
+    };
+    let actual = running.resources.as_ref().and_then(|r| r.requests.as_ref());
+    let held = [actual, running.allocated_resources.as_ref()];
+    let held: Vec<_> = held
+        .into_iter()
+        .flatten()
+        .map(Resources::from_list)
+        .collect();
+    // A resize that can never happen on this node must not block others.
+    if !held.is_empty() && is_resize_infeasible(pod) {
+        desired = Resources::default();
+    }
+    for amounts in &held {
+        desired.raise(amounts);
+    }
+    desired
+}
+
+fn is_resize_infeasible(pod: &Pod) -> bool {
+    super::readiness::condition(pod, "PodResizePending")
+        .is_some_and(|c| c.status == "True" && c.reason.as_deref() == Some("Infeasible"))
+}
+
+type List = BTreeMap<String, resource::Quantity>;
+
+fn list_of(
+    container: &Container,
+    pick: impl Fn(&ResourceRequirements) -> Option<&List>,
+) -> Resources {
+    let list = container.resources.as_ref().and_then(pick);
+    list.map(Resources::from_list).unwrap_or_default()
+}
+
+fn pod_level(pod: &Pod) -> Option<&ResourceRequirements> {
+    pod.spec.as_ref()?.resources.as_ref()
+}
+
+fn replace_by_pod_level(
+    pod: &Pod,
+    total: &mut Resources,
+    pick: impl Fn(&ResourceRequirements) -> Option<&List>,
+) {
+    let Some(list) = pod_level(pod).and_then(pick) else {
+        return;
+    };
+    let amounts = Resources::from_list(list);
+    for name in list.keys().filter(|name| is_pod_level_resource(name)) {
+        total.set(name, amounts.get(name));
+    }
+}
+
+fn overhead(pod: &Pod) -> Resources {
+    let list = pod.spec.as_ref().and_then(|spec| spec.overhead.as_ref());
+    list.map(Resources::from_list).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::testing::pod;
+    use serde_json::{Value, json};
+
+    fn container(name: &str, cpu: &str) -> Value {
+        json!({"name": name, "resources": {"requests": {"cpu": cpu}}})
+    }
+
+    #[track_caller]
+    fn check(spec: Value, milli_cpu: i64) {
+        assert_eq!(requests(&pod(spec, json!({}))).milli_cpu, milli_cpu);
+    }
+
+    #[test]
+    fn containers_add_up() {
+        check(
+            json!({"containers": [container("a", "100m"), container("b", "1")]}),
+            1100,
+        );
+    }
+
+    #[test]
+    fn the_greatest_init_container_counts_when_it_exceeds_the_sum() {
+        let init = [container("i", "2"), container("j", "500m")];
+        check(
+            json!({"containers": [container("a", "1")], "initContainers": init}),
+            2000,
+        );
+    }
+
+    #[test]
+    fn sidecars_count_for_later_init_containers_and_the_main_phase() {
+        let mut sidecar = container("s", "300m");
+        sidecar["restartPolicy"] = json!("Always");
+        let init = [container("before", "1"), sidecar, container("after", "1")];
+        let spec = json!({"containers": [container("a", "500m")], "initContainers": init});
+        check(spec, 1300);
+    }
+
+    #[test]
+    fn overhead_comes_on_top() {
+        check(
+            json!({"containers": [container("a", "1")], "overhead": {"cpu": "250m"}}),
+            1250,
+        );
+    }
+
+    #[test]
+    fn pod_level_requests_replace_the_sum() {
+        let spec = json!({
+            "containers": [container("a", "1"), container("b", "1")],
+            "resources": {"requests": {"cpu": "1500m"}},
+        });
+        check(spec, 1500);
+    }
+
+    #[test]
+    fn a_running_resize_counts_with_the_greater_amount() {
+        let spec = json!({"containers": [container("a", "1")]});
+        let status = json!({"containerStatuses": [{
+            "name": "a", "image": "", "imageID": "", "ready": true, "restartCount": 0,
+            "allocatedResources": {"cpu": "2"},
+        }]});
+        assert_eq!(requests(&pod(spec, status)).milli_cpu, 2000);
+    }
+
+    #[test]
+    fn scoring_assumes_an_amount_for_silent_containers() {
+        let pod = pod(json!({"containers": [{"name": "a"}]}), json!({}));
+        let scored = requests_for_scoring(&pod);
+        assert_eq!(
+            (scored.milli_cpu, scored.memory),
+            (DEFAULT_MILLI_CPU, DEFAULT_MEMORY)
+        );
+        assert_eq!(requests(&pod), Resources::default());
+    }
+
+    #[test]
+    fn overhead_raises_only_what_is_limited() {
+        let limits_of = |name: &str| {
+            let container = json!({"name": "a", "resources": {"limits": {"memory": "1Gi"}}});
+            let overhead = json!({"cpu": "250m", "memory": "1Mi"});
+            limits(&pod(
+                json!({"containers": [container], "overhead": overhead}),
+                json!({}),
+            ))
+            .get(name)
+        };
+        assert_eq!(limits_of("memory"), (1 << 30) + (1 << 20));
+        assert_eq!(limits_of("cpu"), 0);
+    }
+}
