@@ -7,8 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures::StreamExt;
+use futures::{StreamExt, stream::BoxStream};
 use hyper_util::rt::TokioIo;
+use prost::Message;
 use tokio::net::UnixStream;
 use tonic::{
     Request,
@@ -19,7 +20,7 @@ use super::{
     Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
     Sandbox, Streams, Version,
     api::{self, image_service_client::ImageServiceClient, runtime_service_client::RuntimeServiceClient},
-    containerd::{SubscribeRequest, events_client::EventsClient},
+    containerd::{SubscribeRequest, TaskExit, events_client::EventsClient},
     label,
 };
 
@@ -143,16 +144,21 @@ impl Runtime for CriRuntime {
     async fn changes(&self) -> Option<Changes> {
         let mut runtime = self.runtime();
         if let Ok(events) = runtime.get_container_events(api::GetEventsRequest {}).await {
-            return Some(until_broken(events.into_inner()));
+            let changes = until_broken(events.into_inner());
+            return Some(changes.map(|event| Change::Container(event.container_id)).boxed());
         }
         // containerd before 1.7 only has its own stream, served on the same socket.
-        let filters = ["/tasks/exit", "/tasks/start", "/tasks/oom"]
-            .map(|topic| format!("namespace==k8s.io,topic=={topic}"));
         let message = SubscribeRequest {
-            filters: filters.to_vec(),
+            filters: vec!["namespace==k8s.io,topic==\"/tasks/exit\"".to_owned()],
         };
         let events = self.events.clone().subscribe(message).await.ok()?;
-        Some(until_broken(events.into_inner()))
+        let exits = until_broken(events.into_inner()).filter_map(|envelope| {
+            let exit = TaskExit::decode(envelope.event.unwrap_or_default().value.as_slice());
+            // Commands executed in a container end without changing it.
+            let exit = exit.ok().filter(|exit| exit.id == exit.container_id);
+            std::future::ready(exit.map(|exit| Change::Container(exit.container_id)))
+        });
+        Some(exits.boxed())
     }
 
     async fn sandboxes(&self, pod_uid: Option<&str>) -> Result<Vec<Sandbox>, RuntimeError> {
@@ -362,10 +368,10 @@ impl Runtime for CriRuntime {
     }
 }
 
-/// Each message is a hint; an error ends the stream.
-fn until_broken<T: Send + 'static>(events: tonic::Streaming<T>) -> Changes {
+/// The messages of a stream up to its first error.
+fn until_broken<T: Send + 'static>(events: tonic::Streaming<T>) -> BoxStream<'static, T> {
     events
         .take_while(|event| std::future::ready(event.is_ok()))
-        .map(|_| Change::Any)
+        .filter_map(|event| std::future::ready(event.ok()))
         .boxed()
 }

@@ -24,6 +24,10 @@ pub const TERMINATION_POLICY: &str = "io.kubernetes.container.terminationMessage
 /// Annotation: the pod's grace period when the container was made.
 pub const GRACE_PERIOD: &str = "io.kubernetes.pod.terminationGracePeriod";
 
+/// Annotation of our own: when the container is started again after its end: `Always`, `OnFailure` or
+/// `Never`. What only pretends to run decides by it.
+pub const RESTART_POLICY: &str = "io.kubernetes.container.restartPolicy";
+
 /// The labels of a pod's sandbox, which its containers carry as well.
 pub fn pod_labels(pod: &Pod) -> BTreeMap<String, String> {
     let meta = &pod.metadata;

@@ -59,8 +59,8 @@ pub struct Streams {
 pub enum Change {
     /// In this pod, given by its uid.
     Pod(String),
-    /// Somewhere.
-    Any,
+    /// In this container or sandbox, given by the runtime's id.
+    Container(String),
 }
 
 /// Changes as the runtime reports them.
@@ -70,6 +70,10 @@ pub type Changes = BoxStream<'static, Change>;
 /// undo it, so whoever gives up on one must look at what is there afterwards.
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
+    /// Whether containers only pretend to run: then nothing on the node is prepared for them.
+    fn is_simulated(&self) -> bool {
+        false
+    }
     /// Name and version.
     async fn version(&self) -> Result<Version, RuntimeError>;
     /// What works and what doesn't.
