@@ -4,7 +4,7 @@
 //! at most one at a time per key and at most `workers` at a time in all. What it returns decides
 //! when the key is looked at again: an error brings it back after a growing delay, as does a panic.
 
-use std::{collections::HashMap, fmt::Display, future::Future, pin::Pin, time::Duration};
+use std::{collections::HashMap, fmt::Display, future::Future, hash::Hash, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -26,7 +26,7 @@ pub struct Controller {
     ctx: Context,
     queue: Queue<Key>,
     ready: Vec<BoxFuture<'static, ()>>,
-    pumps: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pumps: Vec<BoxFuture<'static, ()>>,
 }
 
 impl Controller {
@@ -99,34 +99,38 @@ impl Controller {
             for pump in pumps {
                 sources.spawn(pump);
             }
-            dispatch(name, &queue, workers, reconcile).await;
+            work(name, &queue, workers, reconcile).await;
         };
         // Dropping the body aborts the pumps and the reconciliations under way.
         cancel.run_until_cancelled(body).await;
     }
 }
 
-async fn dispatch<F, Fut, E>(name: &'static str, queue: &Queue<Key>, workers: usize, reconcile: F)
+/// Takes items from a queue and processes up to `workers` of them side by side, until the queue is
+/// shut down: what a [`Controller`] does with keys, for loops whose items are something else.
+/// Dropping the future aborts what is under way.
+pub async fn work<T, F, Fut, E>(name: &'static str, queue: &Queue<T>, workers: usize, process: F)
 where
-    F: Fn(Key) -> Fut,
+    T: Clone + Eq + Hash + Display,
+    F: Fn(T) -> Fut,
     Fut: Future<Output = Result<Action, E>> + Send + 'static,
     E: Display + Send + 'static,
 {
     let mut running = JoinSet::new();
-    let mut keys: HashMap<Id, Key> = HashMap::new();
+    let mut items: HashMap<Id, T> = HashMap::new();
     loop {
         tokio::select! {
             biased;
             Some(ended) = running.join_next_with_id() => {
                 let (id, outcome) = split(ended);
-                if let Some(key) = keys.remove(&id) {
-                    settle(name, queue, key, outcome);
+                if let Some(item) = items.remove(&id) {
+                    settle(name, queue, item, outcome);
                 }
             }
-            next = queue.next(), if keys.len() < workers.max(1) => {
-                let Some(key) = next else { break };
-                let task = running.spawn(reconcile(key.clone()));
-                keys.insert(task.id(), key);
+            next = queue.next(), if items.len() < workers.max(1) => {
+                let Some(item) = next else { break };
+                let task = running.spawn(process(item.clone()));
+                items.insert(task.id(), item);
             }
         }
     }
@@ -142,33 +146,104 @@ fn split<E>(ended: Ended<E>) -> (Id, Option<Result<Action, E>>) {
     }
 }
 
-fn settle<E: Display>(
-    name: &str,
-    queue: &Queue<Key>,
-    key: Key,
-    outcome: Option<Result<Action, E>>,
-) {
+fn settle<T, E>(name: &str, queue: &Queue<T>, item: T, outcome: Option<Result<Action, E>>)
+where
+    T: Clone + Eq + Hash + Display,
+    E: Display,
+{
     match outcome {
         Some(Ok(action)) => {
-            queue.forget(&key);
+            queue.forget(&item);
             if let Action::After(delay) = action {
-                queue.add_after(key.clone(), delay);
+                queue.add_after(item.clone(), delay);
             }
         }
         Some(Err(error)) => {
-            let retries = queue.retries(&key);
+            let retries = queue.retries(&item);
             // The first failures are mostly lost races, which the next round settles.
             if retries < 5 {
-                tracing::debug!(controller = name, %key, retries, %error, "will retry");
+                tracing::debug!(controller = name, %item, retries, %error, "will retry");
             } else {
-                tracing::warn!(controller = name, %key, retries, %error, "keeps failing");
+                tracing::warn!(controller = name, %item, retries, %error, "keeps failing");
             }
-            queue.add_rate_limited(key.clone());
+            queue.add_rate_limited(item.clone());
         }
         None => {
-            tracing::error!(controller = name, %key, "reconcile panicked");
-            queue.add_rate_limited(key.clone());
+            tracing::error!(controller = name, %item, "reconcile panicked");
+            queue.add_rate_limited(item.clone());
         }
     }
-    queue.done(&key);
+    queue.done(&item);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use serde_json::json;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::testing::FakeApi;
+
+    const COLLECTION: &str = "/api/v1/namespaces/default/configmaps";
+
+    /// Runs a controller of ConfigMaps for `seconds`; tells when each attempt was made.
+    async fn attempts<F>(seconds: u64, answer: F) -> Vec<u128>
+    where
+        F: Fn(usize) -> Result<Action, String> + Send + Sync + Clone + 'static,
+    {
+        let api = FakeApi::new();
+        api.put_new(COLLECTION, &json!({"metadata": {"name": "a"}}));
+        let ctx = Context::new(api.client());
+        let times = Arc::new(Mutex::new(Vec::new()));
+        let start = Instant::now();
+        let seen = times.clone();
+        let informer = ctx.hub.informer::<ConfigMap>();
+        let running = Controller::new("test", ctx.clone())
+            .owns_keys(&informer)
+            .run(2, move |key| {
+                assert_eq!(key, Key::new("default", "a"));
+                let mut seen = seen.lock().unwrap();
+                seen.push(start.elapsed().as_millis());
+                let (answer, attempt) = (answer.clone(), seen.len());
+                async move { answer(attempt) }
+            });
+        let timer = async {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            ctx.cancel.cancel();
+        };
+        tokio::join!(running, timer);
+        let times = times.lock().unwrap().clone();
+        let first = times[0];
+        times.into_iter().map(|time| time - first).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_brings_the_key_back_after_growing_delays() {
+        let times = attempts(10, |attempt| match attempt {
+            1..4 => Err("not yet".into()),
+            _ => Ok(Action::Done),
+        });
+        assert_eq!(times.await, [0, 5, 15, 35]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_is_an_error_of_that_key_alone() {
+        let times = attempts(10, |attempt| {
+            assert!(attempt > 1, "a panic in the test's reconciler");
+            Ok(Action::Done)
+        });
+        assert_eq!(times.await, [0, 5]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_can_ask_to_be_seen_again() {
+        let times = attempts(10, |attempt| match attempt {
+            1 => Ok(Action::After(Duration::from_secs(3))),
+            _ => Ok(Action::Done),
+        });
+        assert_eq!(times.await, [0, 3000]);
+    }
 }

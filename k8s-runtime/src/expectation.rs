@@ -1,24 +1,26 @@
-//! What a controller has written but not yet seen.
+//! What a controller has written but doesn't see yet.
 //!
 //! A cache lags behind its controller's own writes. A controller that creates three pods and looks
-//! again at once sees none of them and would create three more. So it notes what it expects, the
-//! event handlers tick it off, and until all is seen (or five minutes have passed, lest a lost
-//! event stall it for ever) it only reports status.
+//! again at once sees none of them and would create three more. So it notes what it wrote, and
+//! decides nothing until its store shows it. Revisions make that exact: a store at revision N shows
+//! every write up to N. Each change in the store is followed by an event, which brings the
+//! controller back.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use jiff::Timestamp;
+use kube::Resource;
 
-use crate::{Clock, Key};
+use crate::{Clock, Key, Store};
 
 /// After this long an expectation no longer holds anybody up.
 const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Creations and deletions that each controlling object waits to see. Cheap to clone.
+/// Per controlling object, the creations and deletions that it waits to see. Cheap to clone.
 #[derive(Clone)]
 pub struct Expectations {
     pending: Arc<Mutex<BTreeMap<Key, Pending>>>,
@@ -26,8 +28,9 @@ pub struct Expectations {
 }
 
 struct Pending {
-    creations: i64,
-    deletions: BTreeSet<String>,
+    revision: u64,
+    /// Name and uid of what was deleted.
+    deleted: BTreeMap<Key, Option<String>>,
     since: Timestamp,
 }
 
@@ -40,56 +43,60 @@ impl Expectations {
         }
     }
 
-    /// Before creating: the controller will create `count` objects for `key`.
-    pub fn expect_creations(&self, key: &Key, count: usize) {
+    /// The controlling object `key` led to this write, as the API returned it.
+    pub fn written<K: Resource>(&self, key: &Key, object: &K) {
+        let rv = object.meta().resource_version.as_deref();
+        let revision = rv.and_then(|rv| rv.parse().ok()).unwrap_or(0);
         self.change(key, |pending| {
-            pending.creations = i64::try_from(count).unwrap_or(i64::MAX);
+            pending.revision = pending.revision.max(revision);
         });
     }
 
-    /// Before deleting: the controller will delete the objects with these uids.
-    pub fn expect_deletions(&self, key: &Key, uids: impl IntoIterator<Item = String>) {
-        self.change(key, |pending| pending.deletions.extend(uids));
+    /// The controlling object `key` led to the deletion of this one.
+    pub fn deleted<K: Resource>(&self, key: &Key, object: &K) {
+        self.change(key, |pending| {
+            let uid = object.meta().uid.clone();
+            pending.deleted.insert(Key::of(object), uid);
+        });
     }
 
-    /// A creation was seen, or failed and won't be.
-    pub fn creation_observed(&self, key: &Key) {
-        if let Some(pending) = self.pending().get_mut(key) {
-            pending.creations -= 1;
+    /// Whether the store shows all that was written for `key`, so that it can be decided on.
+    /// Nothing holds up for more than five minutes, lest a lost event stall a controller for ever.
+    pub fn is_satisfied<K: Resource>(&self, key: &Key, store: &Store<K>) -> bool {
+        let mut all = self.pending();
+        let Some(pending) = all.get_mut(key) else {
+            return true;
+        };
+        let age = self.clock.now().duration_since(pending.since);
+        pending.deleted.retain(|object, uid| {
+            store.get(object).is_some_and(|object| {
+                let meta = object.meta();
+                meta.uid == *uid && meta.deletion_timestamp.is_none()
+            })
+        });
+        let is_seen = pending.deleted.is_empty() && store.revision() >= pending.revision;
+        let is_over = is_seen || age.unsigned_abs() > TIMEOUT;
+        if is_over {
+            all.remove(key);
         }
+        is_over
     }
 
-    /// A deletion was seen (the object is terminating or gone), or failed and won't be.
-    pub fn deletion_observed(&self, key: &Key, uid: &str) {
-        if let Some(pending) = self.pending().get_mut(key) {
-            pending.deletions.remove(uid);
-        }
-    }
-
-    /// Whether everything was seen, so that the cache can be trusted for decisions.
-    pub fn is_satisfied(&self, key: &Key) -> bool {
-        self.pending().get(key).is_none_or(|pending| {
-            let is_fulfilled = pending.creations <= 0 && pending.deletions.is_empty();
-            let age = self.clock.now().duration_since(pending.since);
-            is_fulfilled || age.unsigned_abs() > TIMEOUT
-        })
-    }
-
-    /// Forgets an object that is gone.
+    /// Forgets a controlling object that is gone.
     pub fn forget(&self, key: &Key) {
         self.pending().remove(key);
     }
 
-    fn change(&self, key: &Key, set: impl FnOnce(&mut Pending)) {
+    fn change(&self, key: &Key, change: impl FnOnce(&mut Pending)) {
         let since = self.clock.now();
         let mut all = self.pending();
         let pending = all.entry(key.clone()).or_insert_with(|| Pending {
-            creations: 0,
-            deletions: BTreeSet::new(),
+            revision: 0,
+            deleted: BTreeMap::new(),
             since,
         });
         pending.since = since;
-        set(pending);
+        change(pending);
     }
 
     fn pending(&self) -> MutexGuard<'_, BTreeMap<Key, Pending>> {
@@ -99,43 +106,65 @@ impl Expectations {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::Time};
+
     use super::*;
     use crate::TokioClock;
 
-    fn expectations() -> (Expectations, Key) {
+    fn setup() -> (Expectations, Key, Store<Pod>) {
         let clock = Arc::new(TokioClock::new(Timestamp::UNIX_EPOCH));
-        (Expectations::new(clock), Key::new("default", "web"))
+        let key = Key::new("default", "web");
+        (Expectations::new(clock), key, Store::default())
+    }
+
+    fn pod(name: &str, rv: u64) -> Pod {
+        let mut pod = Pod::default();
+        pod.metadata.name = Some(name.into());
+        pod.metadata.uid = Some(format!("{name}-uid"));
+        pod.metadata.resource_version = Some(rv.to_string());
+        pod
+    }
+
+    fn put(store: &Store<Pod>, pod: Pod) {
+        let mut table = store.write();
+        table.note_revision(pod.metadata.resource_version.as_deref());
+        table.insert(Key::of(&pod), Arc::new(pod));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn every_creation_must_be_seen() {
-        let (expectations, key) = expectations();
-        assert!(expectations.is_satisfied(&key));
-        expectations.expect_creations(&key, 2);
-        expectations.creation_observed(&key);
-        assert!(!expectations.is_satisfied(&key));
-        expectations.creation_observed(&key);
-        assert!(expectations.is_satisfied(&key));
+    async fn every_write_must_be_seen() {
+        let (expectations, key, store) = setup();
+        assert!(expectations.is_satisfied(&key, &store));
+        expectations.written(&key, &pod("a", 7));
+        expectations.written(&key, &pod("b", 6));
+        put(&store, pod("b", 6));
+        assert!(!expectations.is_satisfied(&key, &store));
+        put(&store, pod("a", 7));
+        assert!(expectations.is_satisfied(&key, &store));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deletion_seen_twice_counts_once() {
-        let (expectations, key) = expectations();
-        expectations.expect_deletions(&key, ["a".into(), "b".into()]);
-        expectations.deletion_observed(&key, "a");
-        expectations.deletion_observed(&key, "a");
-        assert!(!expectations.is_satisfied(&key));
-        expectations.deletion_observed(&key, "b");
-        assert!(expectations.is_satisfied(&key));
+    async fn a_deletion_is_seen_once_the_object_terminates_or_is_gone() {
+        let (expectations, key, store) = setup();
+        for name in ["a", "b"] {
+            put(&store, pod(name, 1));
+            expectations.deleted(&key, &pod(name, 1));
+        }
+        let mut terminating = pod("a", 2);
+        terminating.metadata.deletion_timestamp = Some(Time(Timestamp::UNIX_EPOCH));
+        put(&store, terminating);
+        assert!(!expectations.is_satisfied(&key, &store));
+        store.write().remove(&Key::cluster("b"));
+        assert!(expectations.is_satisfied(&key, &store));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_lost_event_stalls_for_five_minutes_at_most() {
-        let (expectations, key) = expectations();
-        expectations.expect_creations(&key, 1);
+        let (expectations, key, store) = setup();
+        expectations.written(&key, &pod("a", 1));
         tokio::time::sleep(Duration::from_secs(299)).await;
-        assert!(!expectations.is_satisfied(&key));
+        assert!(!expectations.is_satisfied(&key, &store));
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(expectations.is_satisfied(&key));
+        assert!(expectations.is_satisfied(&key, &store));
     }
 }

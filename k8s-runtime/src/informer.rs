@@ -9,13 +9,16 @@ mod mailbox;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
 
 use kube::Api;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Key, Sink, Source, Store, WatchConfig, Watched};
+use crate::{Key, Sink, Source, Store, WatchConfig, Watched, store::Table};
 use mailbox::Mailbox;
 pub use mailbox::{Event, Subscription};
 
@@ -121,7 +124,7 @@ impl<K: Watched> Informer<K> {
 }
 
 impl<K> Shared<K> {
-    fn mailboxes(&self) -> std::sync::MutexGuard<'_, Vec<Weak<Mailbox<K>>>> {
+    fn mailboxes(&self) -> MutexGuard<'_, Vec<Weak<Mailbox<K>>>> {
         self.mailboxes
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -144,11 +147,9 @@ impl<K> Shared<K> {
 struct Writer<'a, K>(&'a Shared<K>);
 
 impl<K: Watched> Writer<'_, K> {
-    fn put(&self, object: K) {
-        let mut table = self.0.store.write();
+    fn put(&self, table: &mut Table<K>, object: K) {
         let key = Key::of(&object);
-        let is_known = table.get(&key).is_some_and(|old| is_same(&**old, &object));
-        if is_known {
+        if table.get(&key).is_some_and(|old| is_same(&**old, &object)) {
             return;
         }
         let object = Arc::new(object);
@@ -156,8 +157,7 @@ impl<K: Watched> Writer<'_, K> {
         self.0.publish(&key, old, Some(object));
     }
 
-    fn take(&self, key: &Key, last: Option<K>) {
-        let mut table = self.0.store.write();
+    fn take(&self, table: &mut Table<K>, key: &Key, last: Option<K>) {
         if let Some((key, old)) = table.remove(key) {
             let last = last.map_or(old, Arc::new);
             self.0.publish(&key, Some(last), None);
@@ -166,28 +166,35 @@ impl<K: Watched> Writer<'_, K> {
 }
 
 impl<K: Watched> Sink<K> for Writer<'_, K> {
-    fn replace(&mut self, objects: Vec<K>) {
-        let kept: std::collections::BTreeSet<Key> = objects.iter().map(Key::of).collect();
-        let gone: Vec<Arc<Key>> = {
-            let table = self.0.store.read();
-            let keys = table.iter().map(|(key, _)| key);
-            keys.filter(|key| !kept.contains(*key)).cloned().collect()
-        };
+    fn replace(&mut self, objects: Vec<K>, rv: &str) {
+        let mut table = self.0.store.write();
+        let kept: BTreeSet<Key> = objects.iter().map(Key::of).collect();
+        let keys = table.iter().map(|(key, _)| key);
+        let gone: Vec<Arc<Key>> = keys.filter(|key| !kept.contains(*key)).cloned().collect();
         for key in gone {
-            self.take(&key, None);
+            self.take(&mut table, &key, None);
         }
         for object in objects {
-            self.put(object);
+            self.put(&mut table, object);
         }
+        table.note_revision(Some(rv));
         self.0.phase.send_replace(Phase::Synced);
     }
 
     fn apply(&mut self, object: K) {
-        self.put(object);
+        let mut table = self.0.store.write();
+        table.note_revision(object.meta().resource_version.as_deref());
+        self.put(&mut table, object);
     }
 
     fn delete(&mut self, object: K) {
-        self.take(&Key::of(&object), Some(object));
+        let mut table = self.0.store.write();
+        table.note_revision(object.meta().resource_version.as_deref());
+        self.take(&mut table, &Key::of(&object), Some(object));
+    }
+
+    fn bookmark(&mut self, rv: &str) {
+        self.0.store.write().note_revision(Some(rv));
     }
 }
 

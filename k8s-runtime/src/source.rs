@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Backoff, Watched};
 
 /// Which part of a collection to follow, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WatchConfig {
     /// Only objects whose labels match; everything when `None`.
     pub label_selector: Option<String>,
@@ -55,12 +55,14 @@ impl WatchConfig {
 
 /// Receives what a [`Source`] learns. Called from one task, in the order of the server's revisions.
 pub trait Sink<K>: Send {
-    /// The collection is exactly this: what isn't in it is gone.
-    fn replace(&mut self, objects: Vec<K>);
+    /// At revision `rv` the collection is exactly this: what isn't in it is gone.
+    fn replace(&mut self, objects: Vec<K>, rv: &str);
     /// An object was created or changed.
     fn apply(&mut self, object: K);
     /// An object was deleted; this is its last state.
     fn delete(&mut self, object: K);
+    /// Nothing else has happened up to revision `rv`.
+    fn bookmark(&mut self, rv: &str);
 }
 
 /// A collection of the API, as an endless stream of changes.
@@ -153,8 +155,9 @@ impl<K: Watched> Source<K> {
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params.continue_token = Some(token),
                 None => {
-                    sink.replace(objects);
-                    return Ok(page.metadata.resource_version.unwrap_or_default());
+                    let rv = page.metadata.resource_version.unwrap_or_default();
+                    sink.replace(objects, &rv);
+                    return Ok(rv);
                 }
             }
         }
@@ -180,7 +183,10 @@ impl<K: Watched> Source<K> {
                     note_revision(&object, rv);
                     sink.delete(slim(object));
                 }
-                WatchEvent::Bookmark(bookmark) => *rv = bookmark.metadata.resource_version,
+                WatchEvent::Bookmark(bookmark) => {
+                    *rv = bookmark.metadata.resource_version;
+                    sink.bookmark(rv);
+                }
                 WatchEvent::Error(status) => return Err(kube::Error::Api(status).into()),
             }
         }

@@ -22,6 +22,8 @@ pub struct Store<K> {
 pub(crate) struct Table<K> {
     objects: BTreeMap<Arc<Key>, Arc<K>>,
     indexes: Vec<Index<K>>,
+    /// Everything up to here is in `objects`.
+    pub(crate) revision: u64,
 }
 
 impl<K> Clone for Store<K> {
@@ -39,6 +41,7 @@ impl<K> Default for Store<K> {
             table: Arc::new(RwLock::new(Table {
                 objects: BTreeMap::new(),
                 indexes: Vec::new(),
+                revision: 0,
             })),
         }
     }
@@ -93,6 +96,13 @@ impl<K> Store<K> {
         self.len() == 0
     }
 
+    /// The newest revision that this store is known to show: a write that returned this
+    /// `resourceVersion` or a smaller one is visible here. (They are comparable integers since
+    /// Kubernetes 1.35.)
+    pub fn revision(&self) -> u64 {
+        self.read().revision
+    }
+
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Table<K>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,6 +113,12 @@ impl<K> Store<K> {
 }
 
 impl<K> Table<K> {
+    pub(crate) fn note_revision(&mut self, rv: Option<&str>) {
+        if let Some(revision) = rv.and_then(|rv| rv.parse().ok()) {
+            self.revision = self.revision.max(revision);
+        }
+    }
+
     pub(crate) fn add_index(&mut self, name: &'static str, extract: Extract<K>) {
         if self.indexes.iter().any(|index| index.name == name) {
             return;

@@ -1,7 +1,7 @@
 //! What a subscriber hasn't taken yet, folded per object.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
@@ -24,7 +24,8 @@ pub enum Event<K> {
         /// What is now.
         new: Arc<K>,
     },
-    /// It is gone; this is the last state known.
+    /// It is gone; this is the last state known. What came and went while the subscriber was busy
+    /// is told as this alone.
     Deleted(Arc<K>),
 }
 
@@ -92,15 +93,13 @@ pub(super) struct Mailbox<K> {
 
 struct Letters<K> {
     /// Whose turn it is: the keys of `changes`, oldest first.
-    order: BTreeMap<u64, Arc<Key>>,
+    order: VecDeque<Arc<Key>>,
     changes: BTreeMap<Arc<Key>, Change<K>>,
-    next_turn: u64,
     is_closed: bool,
 }
 
 /// From what the subscriber knows to what is true; `last` is the final state of what is gone.
 struct Change<K> {
-    turn: u64,
     known: Option<Arc<K>>,
     now: Option<Arc<K>>,
     last: Option<Arc<K>>,
@@ -110,9 +109,8 @@ impl<K> Default for Mailbox<K> {
     fn default() -> Self {
         Self {
             letters: Mutex::new(Letters {
-                order: BTreeMap::new(),
+                order: VecDeque::new(),
                 changes: BTreeMap::new(),
-                next_turn: 0,
                 is_closed: false,
             }),
             waker: AtomicWaker::new(),
@@ -143,37 +141,30 @@ impl<K> Letters<K> {
                 change.last = old;
             }
             change.now = new;
-            if change.known.is_none() && change.now.is_none() {
-                // Came and went unseen: not worth a word.
-                self.order.remove(&change.turn);
-                self.changes.remove(key);
-            }
             return;
         }
-        let turn = self.next_turn;
-        self.next_turn += 1;
         let change = Change {
-            turn,
             last: if new.is_none() { old.clone() } else { None },
             known: old,
             now: new,
         };
         self.changes.insert(key.clone(), change);
-        self.order.insert(turn, key.clone());
+        self.order.push_back(key.clone());
     }
 
     fn take(&mut self) -> Option<Event<K>>
     where
         K: Resource,
     {
-        let (turn, key) = self.order.pop_first()?;
+        let key = self.order.pop_front()?;
         let change = self
             .changes
             .remove(&key)
             .expect("every key in the order has a change");
         let (old, new) = match (change.known, change.now) {
-            (None, new) => return new.map(Event::Added),
-            (Some(known), None) => return Some(Event::Deleted(change.last.unwrap_or(known))),
+            (None, Some(new)) => return Some(Event::Added(new)),
+            // What came and went unseen is told, too: its maker may be waiting for it.
+            (known, None) => return change.last.or(known).map(Event::Deleted),
             (Some(old), Some(new)) => (old, new),
         };
         if old.meta().uid == new.meta().uid {
@@ -181,12 +172,11 @@ impl<K> Letters<K> {
         }
         // Another object under the same name: its predecessor's end comes first.
         let successor = Change {
-            turn,
             known: None,
             now: Some(new),
             last: None,
         };
-        self.order.insert(turn, key.clone());
+        self.order.push_front(key.clone());
         self.changes.insert(key, successor);
         Some(Event::Deleted(change.last.unwrap_or(old)))
     }

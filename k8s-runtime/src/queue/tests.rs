@@ -89,7 +89,7 @@ async fn a_delayed_item_is_taken_by_an_idle_worker_while_another_is_busy() {
 
 #[tokio::test(start_paused = true)]
 async fn every_item_is_processed_by_some_worker_and_never_by_two_at_once() {
-    let queue = Queue::new();
+    let queue = Queue::<usize>::new();
     let busy: Arc<Vec<AtomicUsize>> = Arc::new((0..10).map(|_| AtomicUsize::new(0)).collect());
     let mut workers = JoinSet::new();
     for _ in 0..4 {
