@@ -41,7 +41,11 @@ impl ScorePlugin for Cheapest {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let profile = Profile::default().with_weight(Cheapest, 10);
     let cluster = Snapshot::of(
-        [node("gold", "300")?, node("silver", "200")?, node("tin", "20")?],
+        [
+            node("gold", "300")?,
+            node("silver", "200")?,
+            node("tin", "20")?,
+        ],
         [],
     );
     let web = PodInfo::from(from_value::<Pod>(json!({

@@ -26,7 +26,10 @@ pub(crate) struct Bound {
 #[derive(Debug)]
 pub(crate) enum Refusal {
     /// A plugin turned the pod away: it waits for that plugin's events.
-    Rejected { plugin: &'static str, message: String },
+    Rejected {
+        plugin: &'static str,
+        message: String,
+    },
     /// Something failed: it is tried again soon.
     Failed(String),
 }
@@ -63,7 +66,10 @@ impl Binding {
     /// Waits for permission, then PreBind, Bind and PostBind.
     pub(crate) async fn run(self, pending: Vec<Pending>) -> Bound {
         let result = self.bind(pending).await;
-        Bound { binding: self, result }
+        Bound {
+            binding: self,
+            result,
+        }
     }
 
     async fn bind(&self, pending: Vec<Pending>) -> Result<(), Refusal> {
@@ -73,7 +79,10 @@ impl Binding {
         }
         let points = &self.profile.points;
         for served in &points.pre_bind {
-            judge(served.name, served.plugin.pre_bind(&self.pod, &self.node).await)?;
+            judge(
+                served.name,
+                served.plugin.pre_bind(&self.pod, &self.node).await,
+            )?;
         }
         for served in &points.bind {
             let verdict = served.plugin.bind(&self.pod, &self.node).await;

@@ -67,7 +67,14 @@ pub fn schedule(
 ) -> Decision {
     let mut explanation = options.explain.then(Explanation::default);
     let mut next_start = options.start;
-    let outcome = decide(profile, pod, snapshot, options, &mut next_start, &mut explanation);
+    let outcome = decide(
+        profile,
+        pod,
+        snapshot,
+        options,
+        &mut next_start,
+        &mut explanation,
+    );
     Decision {
         outcome: outcome.unwrap_or_else(Outcome::Failed),
         next_start,
@@ -181,7 +188,9 @@ fn prepare_filters<'a>(
         }
         if let Some(filter) = found.filter {
             filters.filters.retain(|(name, _)| *name != served.name);
-            filters.filters.push((served.name, Filter::Prepared(filter)));
+            filters
+                .filters
+                .push((served.name, Filter::Prepared(filter)));
         }
         if let Some(nodes) = found.nodes {
             filters.nodes = Some(match filters.nodes.take() {
@@ -216,7 +225,10 @@ impl Filters<'_> {
                 return Err(failed("Filter", name, message));
             }
             if let Some(explanation) = explanation {
-                explanation.node(node.name()).filters.push((name, verdict.clone()));
+                explanation
+                    .node(node.name())
+                    .filters
+                    .push((name, verdict.clone()));
             }
             if !verdict.is_success() && rejection.is_none() {
                 rejection = Some((*name, verdict));
@@ -237,8 +249,12 @@ fn give_up(
     mut rejections: Rejections,
 ) -> Outcome {
     for served in &profile.points.post_filter {
-        let PostFilter { verdict, message, node, victims } =
-            served.plugin.post_filter(pod, snapshot, &rejections);
+        let PostFilter {
+            verdict,
+            message,
+            node,
+            victims,
+        } = served.plugin.post_filter(pod, snapshot, &rejections);
         if !message.is_empty() {
             rejections.post_filter = message;
         }
@@ -272,7 +288,12 @@ fn score(
         if pre.is_some_and(|(_, pre)| pre.verdict != Verdict::Success) {
             continue;
         }
-        let raw = raw_scores(plugin, pre.and_then(|(_, pre)| pre.score.as_ref()), pod, nodes);
+        let raw = raw_scores(
+            plugin,
+            pre.and_then(|(_, pre)| pre.score.as_ref()),
+            pod,
+            nodes,
+        );
         let mut scores = raw.clone();
         plugin.normalize(&mut scores);
         for (total, score) in totals.iter_mut().zip(&scores) {
@@ -280,7 +301,12 @@ fn score(
         }
         if let Some(explanation) = explanation {
             for ((node, raw), normalized) in nodes.iter().zip(raw).zip(scores) {
-                let score = Score { plugin: name, raw, normalized, weight };
+                let score = Score {
+                    plugin: name,
+                    raw,
+                    normalized,
+                    weight,
+                };
                 explanation.node(node.name()).scores.push(score);
             }
         }
@@ -303,7 +329,11 @@ fn raw_scores(
 /// One of the nodes with the highest total, by lot.
 fn pick<'a>(nodes: &'a [Arc<NodeInfo>], totals: &[i64], seed: u64) -> &'a NodeInfo {
     let best = totals.iter().max().expect("there is a feasible node");
-    let ties: Vec<_> = nodes.iter().zip(totals).filter(|(_, total)| *total == best).collect();
+    let ties: Vec<_> = nodes
+        .iter()
+        .zip(totals)
+        .filter(|(_, total)| *total == best)
+        .collect();
     let at = scramble(seed) % ties.len() as u64;
     ties[at as usize].0
 }

@@ -39,7 +39,8 @@ impl Reporter {
     /// The pod has its node.
     pub(crate) fn scheduled(&self, pod: &PodInfo, node: &str) {
         let message = format!("Successfully assigned {} to {node}", pod.key);
-        self.events.normal(reference(&*pod.pod), "Scheduled", message);
+        self.events
+            .normal(reference(&*pod.pod), "Scheduled", message);
     }
 
     /// The pod has none. The event goes out at once; the future writes the condition.
@@ -64,7 +65,8 @@ impl Reporter {
     pub(crate) async fn make_room(self, pod: Arc<PodInfo>, rejections: Box<Rejections>) {
         for victim in &rejections.victims {
             let message = format!("Preempted by pod {}", pod.uid());
-            self.events.normal(reference(&*victim.pod), "Preempted", message);
+            self.events
+                .normal(reference(&*victim.pod), "Preempted", message);
             let this_one = DeleteParams::default().preconditions(Preconditions {
                 uid: victim.pod.metadata.uid.clone(),
                 resource_version: None,
@@ -84,7 +86,11 @@ impl Reporter {
         let patch = json!({"metadata": {"uid": pod.uid()}, "status": status});
         let patched = self
             .pods(pod)
-            .patch_status(&pod.key.name, &PatchParams::default(), &Patch::Strategic(patch))
+            .patch_status(
+                &pod.key.name,
+                &PatchParams::default(),
+                &Patch::Strategic(patch),
+            )
             .await;
         match patched {
             Ok(_) => {}
@@ -111,7 +117,9 @@ fn condition(pod: &Pod, reason: &str, message: &str, now: Timestamp) -> Option<V
         return None;
     }
     let since = old.filter(|old| old.status == "False");
-    let since = since.and_then(|old| old.last_transition_time.clone()).unwrap_or(Time(now));
+    let since = since
+        .and_then(|old| old.last_transition_time.clone())
+        .unwrap_or(Time(now));
     Some(json!({"conditions": [{
         "type": "PodScheduled",
         "status": "False",

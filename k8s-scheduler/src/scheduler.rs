@@ -144,7 +144,10 @@ impl Run {
             queue: Queue::new(
                 sort.map(|served| served.plugin.clone()),
                 gates.map(|served| served.plugin.clone()).collect(),
-                profiles.clone().flat_map(|p| p.plugins.iter().cloned()).collect(),
+                profiles
+                    .clone()
+                    .flat_map(|p| p.plugins.iter().cloned())
+                    .collect(),
             ),
             reporters: reporters.collect(),
             cache: Cache::default(),
@@ -250,7 +253,10 @@ impl Run {
 
     /// Whether the pod waits for a node from one of these profiles.
     fn is_wanted(&self, pod: &Pod) -> bool {
-        let profile = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
+        let profile = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.scheduler_name.as_deref());
         let is_ours = profile.is_some_and(|name| self.scheduler.profiles.contains_key(name));
         is_ours && readiness::node_name(pod).is_none() && readiness::is_active(pod)
     }
@@ -259,7 +265,9 @@ impl Run {
     fn cycle(&mut self, queued: QueuedPod) {
         let pod = queued.info;
         let name = pod.spec().and_then(|spec| spec.scheduler_name.as_deref());
-        let profile = name.and_then(|name| self.scheduler.profiles.get(name)).cloned();
+        let profile = name
+            .and_then(|name| self.scheduler.profiles.get(name))
+            .cloned();
         let Some(profile) = profile else {
             return self.queue.done(&pod.key);
         };
@@ -314,9 +322,11 @@ impl Run {
         self.queue.give_back(&pod.key, why, Instant::now());
         let reporter = &self.reporters[&profile.scheduler_name];
         let message = rejections.to_string();
-        self.writes.spawn(reporter.failed(pod, UNSCHEDULABLE, message));
+        self.writes
+            .spawn(reporter.failed(pod, UNSCHEDULABLE, message));
         if rejections.nominated.is_some() || !rejections.victims.is_empty() {
-            self.writes.spawn(reporter.clone().make_room(pod.clone(), rejections));
+            self.writes
+                .spawn(reporter.clone().make_room(pod.clone(), rejections));
         }
     }
 
@@ -336,9 +346,8 @@ impl Run {
 
 /// What a change means for nodes and their room, if anything.
 fn assigned_event(old: Option<&Arc<Pod>>, new: Option<&Arc<Pod>>) -> Option<ClusterEvent> {
-    let counts = |pod: &&Arc<Pod>| {
-        readiness::node_name(pod).is_some() && !readiness::is_terminal(pod)
-    };
+    let counts =
+        |pod: &&Arc<Pod>| readiness::node_name(pod).is_some() && !readiness::is_terminal(pod);
     match (old.filter(counts), new.filter(counts)) {
         (None, Some(_)) => Some(ClusterEvent::AssignedPodAdded),
         (Some(_), None) => Some(ClusterEvent::AssignedPodDeleted),

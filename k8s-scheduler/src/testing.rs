@@ -28,7 +28,10 @@ impl PodBuilder {
     }
 
     pub(crate) fn requests(mut self, requests: &[(&str, &str)]) -> Self {
-        let list: serde_json::Map<_, _> = requests.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+        let list: serde_json::Map<_, _> = requests
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), json!(v)))
+            .collect();
         self.0["spec"]["containers"][0]["resources"] = json!({"requests": list});
         self
     }
@@ -68,12 +71,18 @@ impl NodeBuilder {
 
     pub(crate) fn taint(mut self, key: &str, value: &str, effect: &str) -> Self {
         let taint = json!({"key": key, "value": value, "effect": effect});
-        self.0["spec"]["taints"].as_array_mut().expect("a list").push(taint);
+        self.0["spec"]["taints"]
+            .as_array_mut()
+            .expect("a list")
+            .push(taint);
         self
     }
 
     pub(crate) fn room(mut self, cpu: &str, memory: &str) -> Self {
-        merge(&mut self.0["status"]["allocatable"], json!({"cpu": cpu, "memory": memory}));
+        merge(
+            &mut self.0["status"]["allocatable"],
+            json!({"cpu": cpu, "memory": memory}),
+        );
         self
     }
 
@@ -84,7 +93,10 @@ impl NodeBuilder {
 
     pub(crate) fn image(mut self, name: &str, bytes: i64) -> Self {
         let image = json!({"names": [name], "sizeBytes": bytes});
-        self.0["status"]["images"].as_array_mut().expect("a list").push(image);
+        self.0["status"]["images"]
+            .as_array_mut()
+            .expect("a list")
+            .push(image);
         self
     }
 
@@ -103,7 +115,9 @@ impl NodeBuilder {
 }
 
 fn merge(into: &mut Value, fields: Value) {
-    let Value::Object(fields) = fields else { panic!("fields are an object") };
+    let Value::Object(fields) = fields else {
+        panic!("fields are an object")
+    };
     for (key, value) in fields {
         into[key] = value;
     }

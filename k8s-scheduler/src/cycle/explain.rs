@@ -61,7 +61,11 @@ impl fmt::Display for Explanation {
                 write!(f, " {} =", node.total())?;
                 for (at, score) in node.scores.iter().enumerate() {
                     let sign = if at == 0 { "" } else { " +" };
-                    write!(f, "{sign} {}*{} {}", score.weight, score.normalized, score.plugin)?;
+                    write!(
+                        f,
+                        "{sign} {}*{} {}",
+                        score.weight, score.normalized, score.plugin
+                    )?;
                 }
             }
             writeln!(f)?;

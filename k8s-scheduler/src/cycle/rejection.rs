@@ -50,14 +50,21 @@ impl Rejections {
     }
 
     pub(super) fn add(&mut self, node: Arc<NodeInfo>, plugin: &'static str, verdict: Verdict) {
-        self.nodes.push(Rejection { node, plugin, verdict });
+        self.nodes.push(Rejection {
+            node,
+            plugin,
+            verdict,
+        });
     }
 
     /// The plugins whose events may change the matter.
     pub fn plugins(&self) -> BTreeSet<&'static str> {
         let filters = self.nodes.iter().map(|rejection| rejection.plugin);
         let pre_filter = self.pre_filter.iter().map(|(plugin, _)| *plugin);
-        filters.chain(pre_filter).chain(self.narrowed_by.iter().copied()).collect()
+        filters
+            .chain(pre_filter)
+            .chain(self.narrowed_by.iter().copied())
+            .collect()
     }
 
     /// The nodes where removing pods might help.
@@ -74,7 +81,10 @@ impl Rejections {
         let skipped = self.all_nodes - self.nodes.len();
         if skipped > 0 && !self.narrowed_by.is_empty() {
             let plugins = self.narrowed_by.join(" ");
-            counts.insert(format!("node(s) didn't satisfy plugin(s) [{plugins}]"), skipped);
+            counts.insert(
+                format!("node(s) didn't satisfy plugin(s) [{plugins}]"),
+                skipped,
+            );
         }
         counts
     }
@@ -83,7 +93,9 @@ impl Rejections {
 /// `0/3 nodes are available: 1 this, 2 that.`
 pub fn summarize(nodes: usize, reasons: &BTreeMap<String, usize>) -> String {
     let counted = reasons.iter().filter(|(_, count)| **count > 0);
-    let mut parts: Vec<_> = counted.map(|(reason, count)| format!("{count} {reason}")).collect();
+    let mut parts: Vec<_> = counted
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
     parts.sort();
     match parts.is_empty() {
         true => format!("0/{nodes} nodes are available:"),

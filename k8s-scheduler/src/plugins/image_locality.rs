@@ -67,7 +67,10 @@ fn images(pod: &PodInfo) -> Vec<String> {
         let init = spec.init_containers.iter().flatten();
         init.chain(&spec.containers)
     });
-    containers.filter_map(|c| c.image.as_deref()).map(with_tag).collect()
+    containers
+        .filter_map(|c| c.image.as_deref())
+        .map(with_tag)
+        .collect()
 }
 
 /// A name without tag or digest means `latest`.
@@ -88,7 +91,9 @@ mod tests {
 
     #[test]
     fn a_node_with_the_image_scores_by_its_size_and_spread() {
-        let having = node("n1").image("registry:5000/web:latest", 1000 * MB).build();
+        let having = node("n1")
+            .image("registry:5000/web:latest", 1000 * MB)
+            .build();
         let snapshot = Snapshot::of([having, node("n2").build()], []);
         let containers = json!([{"name": "c", "image": "registry:5000/web"}]);
         let pod = pod("a").spec(json!({"containers": containers})).info();

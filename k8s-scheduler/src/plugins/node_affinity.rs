@@ -71,8 +71,10 @@ impl PreScorePlugin for NodeAffinity {
         _nodes: &'a [Arc<NodeInfo>],
         _snapshot: &'a Snapshot,
     ) -> PreScore<'a> {
-        let preferred = node_affinity(pod)
-            .and_then(|a| a.preferred_during_scheduling_ignored_during_execution.as_ref());
+        let preferred = node_affinity(pod).and_then(|a| {
+            a.preferred_during_scheduling_ignored_during_execution
+                .as_ref()
+        });
         match preferred.is_some_and(|terms| !terms.is_empty()) {
             true => Verdict::Success.into(),
             false => Verdict::Skip.into(),
@@ -129,8 +131,14 @@ mod tests {
 
     #[test]
     fn the_selector_must_match() {
-        let pod = pod("a").spec(json!({"nodeSelector": {"disk": "ssd"}})).info();
-        assert!(NodeAffinity.filter(&pod, &node("n").label("disk", "ssd").info()).is_success());
+        let pod = pod("a")
+            .spec(json!({"nodeSelector": {"disk": "ssd"}}))
+            .info();
+        assert!(
+            NodeAffinity
+                .filter(&pod, &node("n").label("disk", "ssd").info())
+                .is_success()
+        );
         assert_eq!(
             NodeAffinity.filter(&pod, &node("n").info()),
             Verdict::unresolvable("node(s) didn't match Pod's node affinity/selector")
@@ -142,7 +150,9 @@ mod tests {
         let by_name = |name: &str| json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]});
         let narrowed = |terms: Value| {
             let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}});
-            NodeAffinity.pre_filter(&with_affinity(required), &Snapshot::default()).nodes
+            NodeAffinity
+                .pre_filter(&with_affinity(required), &Snapshot::default())
+                .nodes
         };
         let both = narrowed(json!([by_name("n1"), by_name("n2")]));
         assert_eq!(both, Some(["n1".to_owned(), "n2".to_owned()].into()));
@@ -154,8 +164,12 @@ mod tests {
     fn preferences_score() {
         let term = json!({"matchExpressions": [{"key": "fast", "operator": "Exists"}]});
         let preferred = json!([{"weight": 7, "preference": term}]);
-        let pod = with_affinity(json!({"preferredDuringSchedulingIgnoredDuringExecution": preferred}));
-        assert_eq!(NodeAffinity.score(&pod, &node("n").label("fast", "").info()), 7);
+        let pod =
+            with_affinity(json!({"preferredDuringSchedulingIgnoredDuringExecution": preferred}));
+        assert_eq!(
+            NodeAffinity.score(&pod, &node("n").label("fast", "").info()),
+            7
+        );
         assert_eq!(NodeAffinity.score(&pod, &node("n").info()), 0);
     }
 }

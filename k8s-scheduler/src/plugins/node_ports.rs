@@ -50,9 +50,9 @@ impl FilterPlugin for NodePorts {
     fn filter(&self, pod: &PodInfo, node: &NodeInfo) -> Verdict {
         match port::find_conflict(&pod.host_ports, &node.host_ports) {
             None => Verdict::Success,
-            Some(_) => Verdict::unschedulable(
-                "node(s) didn't have free ports for the requested pod ports",
-            ),
+            Some(_) => {
+                Verdict::unschedulable("node(s) didn't have free ports for the requested pod ports")
+            }
         }
     }
 }
@@ -66,7 +66,9 @@ mod tests {
 
     fn listener(name: &str, port: u16) -> PodInfo {
         let ports = json!([{"containerPort": 80, "hostPort": port}]);
-        pod(name).spec(json!({"containers": [{"name": "c", "ports": ports}]})).info()
+        pod(name)
+            .spec(json!({"containers": [{"name": "c", "ports": ports}]}))
+            .info()
     }
 
     #[test]
@@ -82,7 +84,8 @@ mod tests {
     #[test]
     fn only_a_pod_that_frees_the_port_wakes_the_waiting_one() {
         let waiting = listener("b", 8080);
-        let gone = |port| Change::of_pod(ClusterEvent::AssignedPodDeleted, &listener("a", port).pod);
+        let gone =
+            |port| Change::of_pod(ClusterEvent::AssignedPodDeleted, &listener("a", port).pod);
         assert!(NodePorts.may_help(&gone(8080), &waiting));
         assert!(!NodePorts.may_help(&gone(9090), &waiting));
     }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     cache::{NodeInfo, PodInfo, Snapshot},
-    framework::{
-        MAX_SCORE, Plugin, Points, PreScore, PreScorePlugin, ScorePlugin, Verdict,
-    },
+    framework::{MAX_SCORE, Plugin, Points, PreScore, PreScorePlugin, ScorePlugin, Verdict},
 };
 
 /// The plugin's name.
@@ -66,7 +64,9 @@ mod tests {
     fn equal_shares_score_best() {
         let node = node("n").room("2", "2Gi").info();
         let score = |cpu, memory| {
-            let pod = pod("a").requests(&[("cpu", cpu), ("memory", memory)]).info();
+            let pod = pod("a")
+                .requests(&[("cpu", cpu), ("memory", memory)])
+                .info();
             NodeResourcesBalancedAllocation.score(&pod, &node)
         };
         assert_eq!(score("1", "1Gi"), 100);

@@ -89,13 +89,20 @@ mod tests {
             &[("cpu", "500m"), ("memory", "2Gi")],
             &["Insufficient cpu", "Insufficient memory"],
         );
-        check(&[("example.com/gpu", "1")], &["Insufficient example.com/gpu"]);
+        check(
+            &[("example.com/gpu", "1")],
+            &["Insufficient example.com/gpu"],
+        );
     }
 
     #[test]
     fn a_node_takes_only_so_many_pods() {
         let mut small = node("n").room("1", "1Gi").max_pods(1).info();
-        assert!(NodeResourcesFit.filter(&pod("a").info(), &small).is_success());
+        assert!(
+            NodeResourcesFit
+                .filter(&pod("a").info(), &small)
+                .is_success()
+        );
         small.add_pod(Arc::new(pod("a").info()));
         let verdict = NodeResourcesFit.filter(&pod("b").info(), &small);
         assert_eq!(verdict, Verdict::unschedulable("Too many pods"));
@@ -110,7 +117,9 @@ mod tests {
 
     #[test]
     fn the_emptier_node_scores_higher() {
-        let pod = pod("a").requests(&[("cpu", "500m"), ("memory", "512Mi")]).info();
+        let pod = pod("a")
+            .requests(&[("cpu", "500m"), ("memory", "512Mi")])
+            .info();
         let score = |cpu, memory| NodeResourcesFit.score(&pod, &node("n").room(cpu, memory).info());
         assert_eq!(score("1", "1Gi"), 50);
         assert_eq!(score("2", "2Gi"), 75);

@@ -71,7 +71,11 @@ mod tests {
         let plain = pod("a").info();
         let reasons = NodeUnschedulable.filter(&plain, &cordoned);
         assert_eq!(reasons.reasons(), ["node(s) were unschedulable"]);
-        assert!(NodeUnschedulable.filter(&plain, &node("n").info()).is_success());
+        assert!(
+            NodeUnschedulable
+                .filter(&plain, &node("n").info())
+                .is_success()
+        );
         let bears = json!([{"key": taint::NODE_UNSCHEDULABLE, "operator": "Exists"}]);
         let daemon = pod("d").spec(json!({"tolerations": bears})).info();
         assert!(NodeUnschedulable.filter(&daemon, &cordoned).is_success());

@@ -26,7 +26,12 @@ impl Plugin for PreemptionAdvice {
 }
 
 impl PostFilterPlugin for PreemptionAdvice {
-    fn post_filter(&self, pod: &PodInfo, snapshot: &Snapshot, rejections: &Rejections) -> PostFilter {
+    fn post_filter(
+        &self,
+        pod: &PodInfo,
+        snapshot: &Snapshot,
+        rejections: &Rejections,
+    ) -> PostFilter {
         PostFilter {
             verdict: Verdict::Skip,
             message: advise(pod, snapshot, rejections).unwrap_or_default(),
@@ -44,8 +49,14 @@ fn advise(pod: &PodInfo, snapshot: &Snapshot, rejections: &Rejections) -> Option
     }
     let hopeless = snapshot.nodes().len() - promising.len();
     let reasons = BTreeMap::from([
-        ("Preemption is not helpful for scheduling".to_owned(), hopeless),
-        ("No preemption victims found for incoming pod".to_owned(), promising.len()),
+        (
+            "Preemption is not helpful for scheduling".to_owned(),
+            hopeless,
+        ),
+        (
+            "No preemption victims found for incoming pod".to_owned(),
+            promising.len(),
+        ),
     ]);
     let summary = summarize(snapshot.nodes().len(), &reasons);
     Some(format!("preemption: {summary}"))

@@ -26,7 +26,11 @@ impl Plugin for SchedulingGates {
 impl PreEnqueuePlugin for SchedulingGates {
     fn pre_enqueue(&self, pod: &PodInfo) -> Verdict {
         let gates = pod.spec().and_then(|spec| spec.scheduling_gates.as_deref());
-        let names: Vec<_> = gates.unwrap_or_default().iter().map(|g| g.name.as_str()).collect();
+        let names: Vec<_> = gates
+            .unwrap_or_default()
+            .iter()
+            .map(|g| g.name.as_str())
+            .collect();
         if names.is_empty() {
             return Verdict::Success;
         }

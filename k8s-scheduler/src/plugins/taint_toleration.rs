@@ -58,7 +58,8 @@ impl ScorePlugin for TaintToleration {
         let soft = taint::taints(&node.node)
             .iter()
             .filter(|taint| taint.effect == PREFER_NO_SCHEDULE);
-        let untolerated = soft.filter(|taint| !tolerations.iter().any(|t| taint::tolerates(t, taint)));
+        let untolerated =
+            soft.filter(|taint| !tolerations.iter().any(|t| taint::tolerates(t, taint)));
         i64::try_from(untolerated.count()).unwrap_or(i64::MAX)
     }
 

@@ -20,8 +20,8 @@ use crate::{
     cache::PodInfo,
     framework::{Change, ClusterEvent, Plugin, PreEnqueuePlugin, QueueSortPlugin},
 };
-use queued::Ranked;
 pub use queued::QueuedPod;
+use queued::Ranked;
 
 /// How long a pod waits after its first failed attempt; each further one doubles it.
 pub const INITIAL_BACKOFF: Duration = Duration::from_secs(1);
@@ -53,11 +53,17 @@ struct Held {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Active,
-    Backoff { until: Instant },
-    Unschedulable { since: Instant },
+    Backoff {
+        until: Instant,
+    },
+    Unschedulable {
+        since: Instant,
+    },
     Gated,
     /// Taken; events after this sequence number count when it comes back.
-    InFlight { since: u64 },
+    InFlight {
+        since: u64,
+    },
 }
 
 /// Why a pod comes back.
@@ -184,7 +190,11 @@ impl Queue {
     /// When [`pop`](Self::pop) may have something that it hasn't now.
     pub fn next_due(&self) -> Option<Instant> {
         let backoff = self.backoff.keys().next().map(|(until, _)| *until);
-        let stale = self.unschedulable.keys().next().map(|(since, _)| *since + MAX_UNSCHEDULABLE);
+        let stale = self
+            .unschedulable
+            .keys()
+            .next()
+            .map(|(since, _)| *since + MAX_UNSCHEDULABLE);
         backoff.into_iter().chain(stale).min()
     }
 
@@ -224,7 +234,10 @@ impl Queue {
     /// Queues a new or changed pod, unless it is gated.
     fn admit(&mut self, mut pod: QueuedPod, now: Instant) {
         pod.queued_at = now;
-        let is_open = self.gates.iter().all(|gate| gate.pre_enqueue(&pod.info).is_success());
+        let is_open = self
+            .gates
+            .iter()
+            .all(|gate| gate.pre_enqueue(&pod.info).is_success());
         self.insert(pod, if is_open { Place::Active } else { Place::Gated });
     }
 
@@ -262,7 +275,8 @@ impl Queue {
             Place::InFlight { since } => {
                 self.in_flight.remove(&since);
                 let oldest = self.in_flight.first().copied();
-                self.changes.retain(|(at, _)| oldest.is_some_and(|oldest| *at > oldest));
+                self.changes
+                    .retain(|(at, _)| oldest.is_some_and(|oldest| *at > oldest));
             }
         }
         Some(held)
@@ -313,5 +327,7 @@ fn differs(old: &PodInfo, new: &PodInfo) -> bool {
 /// 1 s, 2 s, 4 s, 8 s, 10 s, 10 s, ...
 fn backoff(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
-    INITIAL_BACKOFF.saturating_mul(1 << doublings).min(MAX_BACKOFF)
+    INITIAL_BACKOFF
+        .saturating_mul(1 << doublings)
+        .min(MAX_BACKOFF)
 }
