@@ -1,1 +1,35 @@
-//! Placeholder
+#![doc = include_str!("../README.md")]
+
+mod builtin;
+mod claim;
+pub mod deployment;
+pub mod endpoint_slice;
+pub mod endpoints;
+pub mod garbage_collector;
+pub mod namespace;
+pub mod node_ipam;
+pub mod node_lifecycle;
+mod orphan;
+pub mod pod_gc;
+pub mod replica_set;
+pub mod root_ca;
+pub mod service_account;
+
+pub use builtin::{Builtin, builtins};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_runtime::{Key, Object};
+
+/// The key of an object's controller, if that is of kind `K`.
+fn owner_key<K: Object>(object: &ObjectMeta) -> Option<Key> {
+    let owner = claim::controller_of(object)?;
+    let group = owner
+        .api_version
+        .split_once('/')
+        .map_or("", |(group, _)| group);
+    let is_kind = owner.kind == K::kind(&()) && group == K::group(&());
+    is_kind.then(|| {
+        let namespace = object.namespace.clone().unwrap_or_default();
+        Key::new(namespace, owner.name.clone())
+    })
+}

@@ -4,7 +4,7 @@
 //! at most one at a time per key and at most `workers` at a time in all. What it returns decides
 //! when the key is looked at again: an error brings it back after a growing delay, as does a panic.
 
-use std::{collections::HashMap, fmt::Display, future::Future, pin::Pin, time::Duration};
+use std::{collections::HashMap, fmt::Display, future::Future, hash::Hash, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -26,7 +26,7 @@ pub struct Controller {
     ctx: Context,
     queue: Queue<Key>,
     ready: Vec<BoxFuture<'static, ()>>,
-    pumps: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pumps: Vec<BoxFuture<'static, ()>>,
 }
 
 impl Controller {
@@ -99,34 +99,38 @@ impl Controller {
             for pump in pumps {
                 sources.spawn(pump);
             }
-            dispatch(name, &queue, workers, reconcile).await;
+            work(name, &queue, workers, reconcile).await;
         };
         // Dropping the body aborts the pumps and the reconciliations under way.
         cancel.run_until_cancelled(body).await;
     }
 }
 
-async fn dispatch<F, Fut, E>(name: &'static str, queue: &Queue<Key>, workers: usize, reconcile: F)
+/// Takes items from a queue and processes up to `workers` of them side by side, until the queue is
+/// shut down: what a [`Controller`] does with keys, for loops whose items are something else.
+/// Dropping the future aborts what is under way.
+pub async fn work<T, F, Fut, E>(name: &'static str, queue: &Queue<T>, workers: usize, process: F)
 where
-    F: Fn(Key) -> Fut,
+    T: Clone + Eq + Hash + Display,
+    F: Fn(T) -> Fut,
     Fut: Future<Output = Result<Action, E>> + Send + 'static,
     E: Display + Send + 'static,
 {
     let mut running = JoinSet::new();
-    let mut keys: HashMap<Id, Key> = HashMap::new();
+    let mut items: HashMap<Id, T> = HashMap::new();
     loop {
         tokio::select! {
             biased;
             Some(ended) = running.join_next_with_id() => {
                 let (id, outcome) = split(ended);
-                if let Some(key) = keys.remove(&id) {
-                    settle(name, queue, key, outcome);
+                if let Some(item) = items.remove(&id) {
+                    settle(name, queue, item, outcome);
                 }
             }
-            next = queue.next(), if keys.len() < workers.max(1) => {
-                let Some(key) = next else { break };
-                let task = running.spawn(reconcile(key.clone()));
-                keys.insert(task.id(), key);
+            next = queue.next(), if items.len() < workers.max(1) => {
+                let Some(item) = next else { break };
+                let task = running.spawn(process(item.clone()));
+                items.insert(task.id(), item);
             }
         }
     }
@@ -142,35 +146,34 @@ fn split<E>(ended: Ended<E>) -> (Id, Option<Result<Action, E>>) {
     }
 }
 
-fn settle<E: Display>(
-    name: &str,
-    queue: &Queue<Key>,
-    key: Key,
-    outcome: Option<Result<Action, E>>,
-) {
+fn settle<T, E>(name: &str, queue: &Queue<T>, item: T, outcome: Option<Result<Action, E>>)
+where
+    T: Clone + Eq + Hash + Display,
+    E: Display,
+{
     match outcome {
         Some(Ok(action)) => {
-            queue.forget(&key);
+            queue.forget(&item);
             if let Action::After(delay) = action {
-                queue.add_after(key.clone(), delay);
+                queue.add_after(item.clone(), delay);
             }
         }
         Some(Err(error)) => {
-            let retries = queue.retries(&key);
+            let retries = queue.retries(&item);
             // The first failures are mostly lost races, which the next round settles.
             if retries < 5 {
-                tracing::debug!(controller = name, %key, retries, %error, "will retry");
+                tracing::debug!(controller = name, %item, retries, %error, "will retry");
             } else {
-                tracing::warn!(controller = name, %key, retries, %error, "keeps failing");
+                tracing::warn!(controller = name, %item, retries, %error, "keeps failing");
             }
-            queue.add_rate_limited(key.clone());
+            queue.add_rate_limited(item.clone());
         }
         None => {
-            tracing::error!(controller = name, %key, "reconcile panicked");
-            queue.add_rate_limited(key.clone());
+            tracing::error!(controller = name, %item, "reconcile panicked");
+            queue.add_rate_limited(item.clone());
         }
     }
-    queue.done(&key);
+    queue.done(&item);
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Writer {
     async fn write(&mut self, note: Note) -> Result<(), kube::Error> {
         match self.correlator.judge(note) {
             Verdict::Drop => Ok(()),
-            Verdict::Create(note) => self.create(note, 1).await,
+            Verdict::Create { note, name } => self.create(note, name, 1).await,
             Verdict::Repeat { note, name, count } => {
                 let namespace = namespace(&note);
                 let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);
@@ -169,7 +169,7 @@ impl Writer {
                 match events.patch(&name, &params, &Patch::Merge(change)).await {
                     // It has expired since; begin anew.
                     Err(kube::Error::Api(status)) if status.is_not_found() => {
-                        self.create(note, count).await
+                        self.create(note, name, count).await
                     }
                     other => other.map(drop),
                 }
@@ -177,9 +177,8 @@ impl Writer {
         }
     }
 
-    async fn create(&mut self, note: Note, count: i32) -> Result<(), kube::Error> {
+    async fn create(&self, note: Note, name: String, count: i32) -> Result<(), kube::Error> {
         let events: Api<Event> = Api::namespaced(self.client.clone(), namespace(&note));
-        let name = correlate::event_name(&note);
         let event = Event {
             metadata: ObjectMeta {
                 name: Some(name),

@@ -23,7 +23,7 @@ pub mod testing;
 pub use backoff::Backoff;
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use context::Context;
-pub use controller::{Action, Controller};
+pub use controller::{Action, Controller, work};
 pub use error::Error;
 pub use event::{EventRecorder, EventType, reference};
 pub use expectation::Expectations;

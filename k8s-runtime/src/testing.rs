@@ -5,6 +5,7 @@
 //! subresources, finalizers, watches that resume and expire. It knows no kind: nothing is defaulted,
 //! validated, selected or authorised. `k8s-testkit` has a real API server for tests that need one.
 
+mod discovery;
 mod object;
 mod serve;
 mod state;

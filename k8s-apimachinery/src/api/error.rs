@@ -84,8 +84,17 @@ impl FieldErrorKind {
 }
 
 impl FieldError {
-    /// The message without the path, as a cause in `metav1.Status` carries it.
-    pub fn body(&self) -> impl fmt::Display {
+    /// The machine-readable `reason` of the cause in `metav1.Status`.
+    pub fn reason(&self) -> &'static str {
+        self.kind.reason()
+    }
+
+    /// The message without the path, as the cause in `metav1.Status` carries it.
+    pub fn message(&self) -> String {
+        self.body().to_string()
+    }
+
+    fn body(&self) -> impl fmt::Display {
         fmt::from_fn(|f| {
             f.write_str(self.kind.words())?;
             if self.kind.shows_value() {

@@ -23,8 +23,8 @@ const MEMORY: usize = 4096;
 pub(super) enum Verdict {
     /// The object is flooding.
     Drop,
-    /// Write a new event.
-    Create(Note),
+    /// Write a new event of this name.
+    Create { note: Note, name: String },
     /// Raise the count of an existing one.
     Repeat {
         note: Note,
@@ -45,6 +45,7 @@ pub(super) struct Correlator {
     budgets: Memory<About, (f64, Timestamp)>,
     similar: Memory<Similar, (BTreeSet<String>, Timestamp)>,
     same: Memory<Same, (String, i32)>,
+    last_stamp: i128,
 }
 
 impl Correlator {
@@ -64,8 +65,17 @@ impl Correlator {
             let (name, count) = (name.clone(), *count);
             return Verdict::Repeat { note, name, count };
         }
-        self.same.insert(same, (event_name(&note), 1));
-        Verdict::Create(note)
+        let name = self.name(&note);
+        self.same.insert(same, (name.clone(), 1));
+        Verdict::Create { note, name }
+    }
+
+    /// The object's name and the time, which sorts by age; moved on by a nanosecond where the
+    /// clock stands still.
+    fn name(&mut self, note: &Note) -> String {
+        let name = note.about.name.as_deref().unwrap_or("unknown");
+        self.last_stamp = note.at.as_nanosecond().max(self.last_stamp + 1);
+        format!("{name}.{:x}", self.last_stamp)
     }
 
     /// Takes a token of the object's bucket; false when it is empty.
@@ -101,12 +111,6 @@ impl Correlator {
         messages.insert(note.message.clone());
         false
     }
-}
-
-/// The object's name and the time: unique enough, and sorts by age.
-pub(super) fn event_name(note: &Note) -> String {
-    let name = note.about.name.as_deref().unwrap_or("unknown");
-    format!("{name}.{:x}", note.at.as_nanosecond())
 }
 
 fn about(note: &Note) -> About {
@@ -176,13 +180,17 @@ mod tests {
     fn a_repetition_raises_the_count_of_the_first_event() {
         let mut correlator = Correlator::default();
         let first = correlator.judge(note("a", "m", 1));
-        assert!(matches!(first, Verdict::Create(_)));
+        assert!(matches!(first, Verdict::Create { .. }));
         let Verdict::Repeat { name, count, .. } = correlator.judge(note("a", "m", 2)) else {
             panic!("the second is a repetition");
         };
         assert_eq!((name.as_str(), count), ("a.3b9aca00", 2));
+        let Verdict::Create { name, .. } = correlator.judge(note("a", "another", 1)) else {
+            panic!("another message is another event");
+        };
+        assert_eq!(name, "a.3b9aca01");
         let other = correlator.judge(note("b", "m", 3));
-        assert!(matches!(other, Verdict::Create(_)));
+        assert!(matches!(other, Verdict::Create { .. }));
     }
 
     #[test]
@@ -190,9 +198,9 @@ mod tests {
         let mut correlator = Correlator::default();
         for i in 0..10 {
             let verdict = correlator.judge(note("a", &i.to_string(), i));
-            assert!(matches!(verdict, Verdict::Create(_)));
+            assert!(matches!(verdict, Verdict::Create { .. }));
         }
-        let Verdict::Create(combined) = correlator.judge(note("a", "10", 10)) else {
+        let Verdict::Create { note: combined, .. } = correlator.judge(note("a", "10", 10)) else {
             panic!("the first combined event is new");
         };
         assert_eq!(combined.message, "(combined from similar events): 10");
@@ -213,6 +221,6 @@ mod tests {
         });
         assert_eq!(verdicts, [true, true, false]);
         let other = correlator.judge(note("b", "m", 0));
-        assert!(matches!(other, Verdict::Create(_)));
+        assert!(matches!(other, Verdict::Create { .. }));
     }
 }

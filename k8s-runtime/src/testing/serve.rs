@@ -9,7 +9,7 @@ use kube::client::Body;
 use serde_json::{Value, json};
 
 use super::{
-    FakeApi,
+    FakeApi, discovery,
     object::{Path, failure},
     state::is_in,
 };
@@ -26,6 +26,9 @@ pub(super) async fn serve(api: &FakeApi, request: Request<Body>) -> Answer {
             state.failures -= 1;
             return answer(Err(failure(500, "InternalError", "injected failure")));
         }
+    }
+    if let Some(document) = discovery::document(&path_text) {
+        return answer(Ok(document));
     }
     let Some(path) = Path::parse(&path_text) else {
         return answer(Err(failure(404, "NotFound", "no such path")));

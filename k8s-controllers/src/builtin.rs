@@ -1,0 +1,41 @@
+//! The table of controllers: one line each.
+
+use futures::future::BoxFuture;
+use k8s_runtime::Context;
+
+/// A controller that can be started by name.
+pub struct Builtin {
+    /// Its name: what `--controllers` lists.
+    pub name: &'static str,
+    /// The service account in `kube-system` that it acts as, with Kubernetes' own name, so that
+    /// Kubernetes' own roles (`system:controller:<account>`) fit.
+    pub account: &'static str,
+    /// Runs it until the context is cancelled.
+    pub run: fn(Context) -> BoxFuture<'static, ()>,
+}
+
+impl Builtin {
+    /// The user that the context's client should be.
+    pub fn user(&self) -> String {
+        format!("system:serviceaccount:kube-system:{}", self.account)
+    }
+}
+
+/// All controllers of this crate that need nothing but a context.
+pub fn builtins() -> &'static [Builtin] {
+    macro_rules! table {
+        ($($name:literal as $account:literal: $module:ident,)*) => {
+            &[$(Builtin {
+                name: $name,
+                account: $account,
+                run: |ctx| Box::pin(crate::$module::run(ctx)),
+            }),*]
+        };
+    }
+    const BUILTINS: &[Builtin] = table! {
+        "deployment" as "deployment-controller": deployment,
+        "replicaset" as "replicaset-controller": replica_set,
+        "garbage-collector" as "generic-garbage-collector": garbage_collector,
+    };
+    BUILTINS
+}
