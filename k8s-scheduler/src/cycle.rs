@@ -3,17 +3,22 @@
 //! Pure: the same profile, pod, snapshot and options give the same decision.
 
 mod explain;
+mod filter;
 mod rejection;
+mod score;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     cache::{NodeInfo, PodInfo, Snapshot},
     config::Profile,
-    framework::{FilterPlugin, NodeFilter, NodeScore, PostFilter, ScorePlugin, Verdict},
+    framework::{PostFilter, Verdict},
 };
+use filter::Prepared;
+use score::pick;
+
 pub use explain::{Explanation, NodeExplanation, Score};
 pub use rejection::{Rejection, Rejections, summarize};
 
@@ -91,7 +96,7 @@ fn decide(
     explanation: &mut Option<Explanation>,
 ) -> Result<Outcome, String> {
     let mut rejections = Rejections::new(snapshot.nodes().len());
-    let filters = match prepare_filters(profile, pod, snapshot)? {
+    let filters = match filter::prepare(profile, pod, snapshot)? {
         Prepared::Rejected(plugin, verdict) => {
             rejections.pre_filter = Some((plugin, verdict));
             return Ok(give_up(profile, pod, snapshot, rejections));
@@ -125,7 +130,7 @@ fn decide(
     if feasible.is_empty() {
         return Ok(give_up(profile, pod, snapshot, rejections));
     }
-    let totals = score(profile, pod, &feasible, snapshot, explanation);
+    let totals = score::totals(profile, pod, &feasible, snapshot, explanation);
     let node = pick(&feasible, &totals, options.seed);
     Ok(Outcome::Placed {
         node: node.name().to_owned(),
@@ -143,101 +148,6 @@ fn candidates_wanted(nodes: usize, percentage: Option<usize>) -> usize {
     match nodes < ENOUGH || percentage >= 100 {
         true => nodes,
         false => (nodes * percentage / 100).max(ENOUGH),
-    }
-}
-
-enum Prepared<'a> {
-    Rejected(&'static str, Verdict),
-    Filters(Filters<'a>),
-}
-
-/// What is left to ask of each node once PreFilter has run.
-struct Filters<'a> {
-    filters: Vec<(&'static str, Filter<'a>)>,
-    nodes: Option<BTreeSet<String>>,
-    narrowed_by: Vec<&'static str>,
-}
-
-enum Filter<'a> {
-    Plugin(&'a dyn FilterPlugin),
-    Prepared(NodeFilter<'a>),
-}
-
-fn prepare_filters<'a>(
-    profile: &'a Profile,
-    pod: &'a PodInfo,
-    snapshot: &'a Snapshot,
-) -> Result<Prepared<'a>, String> {
-    let plugins = profile.points.filter.iter();
-    let mut filters = Filters {
-        filters: plugins
-            .map(|served| (served.name, Filter::Plugin(&*served.plugin)))
-            .collect(),
-        nodes: None,
-        narrowed_by: Vec::new(),
-    };
-    for served in &profile.points.pre_filter {
-        let found = served.plugin.pre_filter(pod, snapshot);
-        match found.verdict {
-            Verdict::Skip => filters.filters.retain(|(name, _)| *name != served.name),
-            Verdict::Error(message) => return Err(failed("PreFilter", served.name, &message)),
-            verdict if !verdict.is_success() => {
-                return Ok(Prepared::Rejected(served.name, verdict));
-            }
-            _ => {}
-        }
-        if let Some(filter) = found.filter {
-            filters.filters.retain(|(name, _)| *name != served.name);
-            filters
-                .filters
-                .push((served.name, Filter::Prepared(filter)));
-        }
-        if let Some(nodes) = found.nodes {
-            filters.nodes = Some(match filters.nodes.take() {
-                None => nodes,
-                Some(others) => others.intersection(&nodes).cloned().collect(),
-            });
-            filters.narrowed_by.push(served.name);
-        }
-    }
-    Ok(Prepared::Filters(filters))
-}
-
-impl Filters<'_> {
-    fn admits(&self, node: &str) -> bool {
-        self.nodes.as_ref().is_none_or(|nodes| nodes.contains(node))
-    }
-
-    /// The first rejection; all filters are asked only when there is someone to explain it to.
-    fn run(
-        &self,
-        pod: &PodInfo,
-        node: &NodeInfo,
-        explanation: &mut Option<Explanation>,
-    ) -> Result<Option<(&'static str, Verdict)>, String> {
-        let mut rejection = None;
-        for (name, filter) in &self.filters {
-            let verdict = match filter {
-                Filter::Plugin(plugin) => plugin.filter(pod, node),
-                Filter::Prepared(filter) => filter(node),
-            };
-            if let Verdict::Error(message) = &verdict {
-                return Err(failed("Filter", name, message));
-            }
-            if let Some(explanation) = explanation {
-                explanation
-                    .node(node.name())
-                    .filters
-                    .push((name, verdict.clone()));
-            }
-            if !verdict.is_success() && rejection.is_none() {
-                rejection = Some((*name, verdict));
-                if explanation.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(rejection)
     }
 }
 
@@ -264,78 +174,6 @@ fn give_up(
         }
     }
     Outcome::Unschedulable(Box::new(rejections))
-}
-
-/// The weighted sum of each node's normalised scores.
-fn score(
-    profile: &Profile,
-    pod: &PodInfo,
-    nodes: &[Arc<NodeInfo>],
-    snapshot: &Snapshot,
-    explanation: &mut Option<Explanation>,
-) -> Vec<i64> {
-    let mut totals = vec![0; nodes.len()];
-    if nodes.len() == 1 && explanation.is_none() {
-        return totals;
-    }
-    let mut prepared = Vec::new();
-    for served in &profile.points.pre_score {
-        let found = served.plugin.pre_score(pod, nodes, snapshot);
-        prepared.push((served.name, found));
-    }
-    for (name, weight, plugin) in profile.scores() {
-        let pre = prepared.iter().find(|(other, _)| *other == name);
-        if pre.is_some_and(|(_, pre)| pre.verdict != Verdict::Success) {
-            continue;
-        }
-        let raw = raw_scores(
-            plugin,
-            pre.and_then(|(_, pre)| pre.score.as_ref()),
-            pod,
-            nodes,
-        );
-        let mut scores = raw.clone();
-        plugin.normalize(&mut scores);
-        for (total, score) in totals.iter_mut().zip(&scores) {
-            *total += score * weight;
-        }
-        if let Some(explanation) = explanation {
-            for ((node, raw), normalized) in nodes.iter().zip(raw).zip(scores) {
-                let score = Score {
-                    plugin: name,
-                    raw,
-                    normalized,
-                    weight,
-                };
-                explanation.node(node.name()).scores.push(score);
-            }
-        }
-    }
-    totals
-}
-
-fn raw_scores(
-    plugin: &dyn ScorePlugin,
-    prepared: Option<&NodeScore<'_>>,
-    pod: &PodInfo,
-    nodes: &[Arc<NodeInfo>],
-) -> Vec<i64> {
-    match prepared {
-        Some(score) => nodes.iter().map(|node| score(node)).collect(),
-        None => nodes.iter().map(|node| plugin.score(pod, node)).collect(),
-    }
-}
-
-/// One of the nodes with the highest total, by lot.
-fn pick<'a>(nodes: &'a [Arc<NodeInfo>], totals: &[i64], seed: u64) -> &'a NodeInfo {
-    let best = totals.iter().max().expect("there is a feasible node");
-    let ties: Vec<_> = nodes
-        .iter()
-        .zip(totals)
-        .filter(|(_, total)| *total == best)
-        .collect();
-    let at = scramble(seed) % ties.len() as u64;
-    ties[at as usize].0
 }
 
 /// A well-mixed number from any other (splitmix64).

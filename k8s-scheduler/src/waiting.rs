@@ -12,8 +12,11 @@ use tokio::sync::oneshot;
 /// The pods that wait for permission. Cheap to clone: hand it to the plugin that decides.
 #[derive(Clone, Default)]
 pub struct WaitingPods {
-    pods: Arc<Mutex<HashMap<Key, oneshot::Sender<Result<(), String>>>>>,
+    pods: Arc<Mutex<HashMap<Key, Waiting>>>,
 }
+
+/// Where the answer goes.
+type Waiting = oneshot::Sender<Result<(), String>>;
 
 impl WaitingPods {
     /// Lets a pod go on. Says whether it was waiting.
@@ -59,7 +62,7 @@ impl WaitingPods {
         waiting.is_some_and(|waiting| waiting.send(answer).is_ok())
     }
 
-    fn pods(&self) -> MutexGuard<'_, HashMap<Key, oneshot::Sender<Result<(), String>>>> {
+    fn pods(&self) -> MutexGuard<'_, HashMap<Key, Waiting>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

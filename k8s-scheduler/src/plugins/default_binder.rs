@@ -74,3 +74,59 @@ impl DefaultBinder {
         self.client.request_text(request).await.map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::Mutex};
+
+    use expect_test::expect;
+    use futures::future;
+    use http::Response;
+    use kube::client::Body;
+    use tower::service_fn;
+
+    use super::*;
+    use crate::testing::pod;
+
+    /// Binds against an API that answers with `status`; returns the request and the verdict.
+    async fn bind(status: u16, answer: &'static str) -> (String, Verdict) {
+        let seen = Arc::new(Mutex::new(String::new()));
+        let log = seen.clone();
+        let service = service_fn(move |request: http::Request<Body>| {
+            let log = log.clone();
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect_bytes().await.expect("a request's body");
+                let body = String::from_utf8_lossy(&body);
+                *log.lock().expect("no panic") = format!("{} {}\n{body}", head.method, head.uri);
+                let answer = Response::builder()
+                    .status(status)
+                    .body(Body::from(answer.as_bytes().to_vec()));
+                future::ready(Ok::<_, Infallible>(answer.expect("an answer"))).await
+            }
+        });
+        let binder = DefaultBinder::new(Client::new(service, "default"));
+        let verdict = binder.bind(&pod("web").info(), "n1").await;
+        let seen = seen.lock().expect("no panic").clone();
+        (seen, verdict)
+    }
+
+    #[tokio::test]
+    async fn a_binding_is_posted_for_this_very_pod() {
+        let (request, verdict) = bind(201, "{}").await;
+        expect![[r#"
+            POST /api/v1/namespaces/default/pods/web/binding?
+            {"apiVersion":"v1","kind":"Binding","metadata":{"name":"web","namespace":"default","uid":"uid-web"},"target":{"kind":"Node","name":"n1"}}"#]].assert_eq(&request);
+        assert_eq!(verdict, Verdict::Success);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_in_the_servers_words() {
+        let status = r#"{"kind":"Status","apiVersion":"v1","status":"Failure","message":"pod web is already assigned to node \"n2\"","reason":"Conflict","code":409}"#;
+        let (_, verdict) = bind(409, status).await;
+        let Verdict::Error(message) = verdict else {
+            panic!("{verdict:?}")
+        };
+        assert!(message.contains("already assigned to node"), "{message}");
+    }
+}

@@ -41,8 +41,8 @@ impl Plugin for NodeUnschedulable {
 
 impl FilterPlugin for NodeUnschedulable {
     fn filter(&self, pod: &PodInfo, node: &NodeInfo) -> Verdict {
-        let spec = node.node.spec.as_ref();
-        if !spec.is_some_and(|spec| spec.unschedulable == Some(true)) {
+        let cordoned = node.node.spec.as_ref().and_then(|spec| spec.unschedulable);
+        if cordoned != Some(true) {
             return Verdict::Success;
         }
         let cordon = Taint {
