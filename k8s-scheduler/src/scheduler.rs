@@ -174,7 +174,7 @@ impl Run {
                 self.on_pod(event);
             }
             while let Some(bound) = self.bindings.try_join_next() {
-                self.on_bound(bound.expect("a binding doesn't panic"));
+                self.on_bound(bound.expect("binding plugins don't panic"));
             }
             while self.writes.try_join_next().is_some() {}
             if self.bindings.len() < MAX_BINDINGS
@@ -196,7 +196,7 @@ impl Run {
                     None => return,
                 },
                 Some(bound) = self.bindings.join_next() => {
-                    self.on_bound(bound.expect("a binding doesn't panic"));
+                    self.on_bound(bound.expect("binding plugins don't panic"));
                 }
                 () = sleep_until(due) => {}
             }
@@ -251,8 +251,12 @@ impl Run {
         }
     }
 
-    /// Whether the pod waits for a node from one of these profiles.
+    /// Whether the pod waits for a node from one of these profiles. News of a pod that is bound
+    /// already may be older than the binding.
     fn is_wanted(&self, pod: &Pod) -> bool {
+        if self.cache.is_assumed(pod) && !self.queue.contains(&Key::of(pod)) {
+            return false;
+        }
         let profile = pod
             .spec
             .as_ref()

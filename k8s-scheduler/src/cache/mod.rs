@@ -19,7 +19,7 @@ use k8s_apimachinery::pod::readiness;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_runtime::Key;
 
-pub use node_info::NodeInfo;
+pub use node_info::{Images, NodeInfo};
 pub use pod_info::PodInfo;
 pub use snapshot::Snapshot;
 
@@ -76,7 +76,7 @@ impl Cache {
         if entry.info.pods.is_empty() {
             self.nodes.remove(name);
         }
-        self.count_images(&had, &BTreeMap::new());
+        self.count_images(&had, &Images::default());
     }
 
     /// A pod appeared or changed: counts on its node while it has one and hasn't ended.
@@ -88,7 +88,7 @@ impl Cache {
                 self.place(Arc::new(PodInfo::new(pod)), node, false);
             }
             // The API doesn't know of the assumption yet: keep it.
-            None if self.is_assumed(&key, &pod) => {}
+            None if self.is_assumed(&pod) => {}
             _ => self.remove_pod(&key),
         }
     }
@@ -114,6 +114,13 @@ impl Cache {
         if self.pods.get(key).is_some_and(|placed| placed.is_assumed) {
             self.remove_pod(key);
         }
+    }
+
+    /// Whether this very pod counts on a node that the API hasn't confirmed.
+    pub fn is_assumed(&self, pod: &Pod) -> bool {
+        let is_same = |placed: &&Placed| placed.pod.pod.metadata.uid == pod.metadata.uid;
+        let placed = self.pods.get(&Key::of(pod)).filter(is_same);
+        placed.is_some_and(|placed| placed.is_assumed)
     }
 
     /// The cluster now. As long as nothing changes it is the same `Arc`.
@@ -142,11 +149,6 @@ impl Cache {
         self.snapshot.clone()
     }
 
-    fn is_assumed(&self, key: &Key, pod: &Pod) -> bool {
-        let same = |placed: &Placed| placed.pod.pod.metadata.uid == pod.metadata.uid;
-        self.pods.get(key).is_some_and(|p| p.is_assumed && same(p))
-    }
-
     fn place(&mut self, pod: Arc<PodInfo>, node: String, is_assumed: bool) {
         self.remove_pod(&pod.key);
         self.touch(&node).add_pod(pod.clone());
@@ -168,7 +170,7 @@ impl Cache {
         info
     }
 
-    fn count_images(&mut self, had: &BTreeMap<String, i64>, has: &BTreeMap<String, i64>) {
+    fn count_images(&mut self, had: &Images, has: &Images) {
         if had.keys().eq(has.keys()) {
             return;
         }

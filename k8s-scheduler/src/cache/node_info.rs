@@ -8,6 +8,9 @@ use k8s_runtime::Key;
 
 use super::PodInfo;
 
+/// Bytes of images, by name.
+pub type Images = BTreeMap<String, i64>;
+
 /// A node, its pods (assumed ones included), and their sums.
 #[derive(Clone, Debug, Default)]
 pub struct NodeInfo {
@@ -26,7 +29,7 @@ pub struct NodeInfo {
     /// The host ports in use.
     pub host_ports: Vec<HostPort>,
     /// Bytes of each image on it, by every name that the image goes by.
-    pub images: BTreeMap<String, i64>,
+    pub images: Arc<Images>,
     /// Grows with every change of this node or its pods, over all nodes.
     pub generation: u64,
 }
@@ -56,7 +59,7 @@ impl NodeInfo {
             let names = image.names.iter().flatten();
             names.map(move |name| (name.clone(), size))
         });
-        self.images = named.collect();
+        self.images = Arc::new(named.collect());
         self.node = node;
     }
 

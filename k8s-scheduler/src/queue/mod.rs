@@ -198,6 +198,11 @@ impl Queue {
         backoff.into_iter().chain(stale).min()
     }
 
+    /// Whether a pod of this name is known, in whatever state.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.pods.contains_key(key)
+    }
+
     /// How many pods are ready to be popped.
     pub fn active(&self) -> usize {
         self.active.len()

@@ -1,4 +1,7 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use k8s_runtime::testing::FakeApi;
@@ -190,4 +193,52 @@ async fn pods_of_other_schedulers_are_left_alone() {
     setup.api.put_new("/api/v1/namespaces/default/pods", &other);
     pass(5).await;
     assert_eq!(setup.node_of("other").await, None);
+}
+
+/// Says that it has bound, counts how often, and lets nobody see it.
+struct Silent(Arc<AtomicUsize>);
+
+impl Plugin for Silent {
+    fn name(&self) -> &'static str {
+        "Writer"
+    }
+
+    fn register(self: Arc<Self>, points: &mut Points) {
+        points.bind(self);
+    }
+}
+
+#[async_trait]
+impl BindPlugin for Silent {
+    async fn bind(&self, _pod: &PodInfo, _node: &str) -> Verdict {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Verdict::Success
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_news_of_a_bound_pod_does_not_bind_it_twice() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let setup = start(|builder| builder.plugin(Silent(count.clone())));
+    setup.add_node("n", "4");
+    setup.add_pod("a", "1");
+    pass(1).await;
+    let pods: Api<Pod> = Api::namespaced(setup.ctx.client.clone(), "default");
+    let patch = Patch::Merge(json!({"metadata": {"labels": {"late": "news"}}}));
+    pods.patch("a", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    pass(60).await;
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_binding_is_tried_again_elsewhere_or_later() {
+    let setup = start(|builder| builder);
+    setup.add_node("n", "4");
+    pass(1).await;
+    setup.add_pod("a", "1");
+    setup.api.fail_next(1);
+    pass(30).await;
+    assert_eq!(setup.node_of("a").await.as_deref(), Some("n"));
 }
