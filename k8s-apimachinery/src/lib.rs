@@ -5,6 +5,7 @@ pub mod int_or_string;
 mod meta;
 pub mod name;
 pub mod object;
+pub mod patch;
 pub mod pod;
 pub mod quantity;
 pub mod scheme;

@@ -9,6 +9,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use rustix::net::sockopt;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
@@ -31,7 +32,7 @@ use crate::{
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take for a request's head, and keep an idle connection.
 const HEADER: Duration = Duration::from_secs(90);
-/// How often an HTTP/2 connection without traffic is probed.
+/// How often a connection without traffic is probed.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Requests that one HTTP/2 connection carries at once.
 const STREAMS: u32 = 250;
@@ -133,6 +134,7 @@ impl Connections {
 
     async fn try_serve(self, stream: TcpStream) -> Result<(), crate::BoxError> {
         stream.set_nodelay(true)?;
+        keep_alive(&stream)?;
         let handshake = timeout(HANDSHAKE, self.acceptor.accept(stream));
         let stream = match self.closing.run_until_cancelled(handshake).await {
             None => return Ok(()),
@@ -183,6 +185,15 @@ impl Service<http::Request<Incoming>> for Conversation {
         }
         self.stack.answer(request).map(Ok).boxed()
     }
+}
+
+/// Has the system probe a silent peer, so that one that vanished is noticed where nothing is sent:
+/// shells, quiet watches.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, KEEP_ALIVE)?;
+    sockopt::set_tcp_keepintvl(stream, KEEP_ALIVE)?;
+    Ok(())
 }
 
 fn http() -> auto::Builder<TokioExecutor> {

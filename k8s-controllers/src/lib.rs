@@ -3,6 +3,7 @@
 mod builtin;
 mod claim;
 pub mod deployment;
+mod endpoint;
 pub mod endpoint_slice;
 pub mod endpoints;
 pub mod garbage_collector;

@@ -10,7 +10,7 @@ use kube::{Api, Client};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{Informer, Object};
+use crate::{Informer, Object, WatchConfig};
 
 /// Makes each kind's cluster-wide [`Informer`] once, on first demand, and starts it at once, so
 /// that all components of a process read from the same stores. Cheap to clone; when the last clone
@@ -29,7 +29,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Informers {
-    by_type: HashMap<TypeId, Box<dyn Any + Send>>,
+    by_type: HashMap<(TypeId, WatchConfig), Box<dyn Any + Send>>,
     tasks: JoinSet<()>,
 }
 
@@ -52,13 +52,23 @@ impl Hub {
     /// # Panics
     /// When called for the first time for a type outside a Tokio runtime.
     pub fn informer<K: Object>(&self) -> Informer<K> {
+        self.informer_with(WatchConfig::default())
+    }
+
+    /// The informer of the part of a kind that the configuration selects, shared by all who ask
+    /// for the same part.
+    ///
+    /// # Panics
+    /// When called for the first time for a type and part outside a Tokio runtime.
+    pub fn informer_with<K: Object>(&self, config: WatchConfig) -> Informer<K> {
         let mut informers = self.informers();
-        let id = TypeId::of::<K>();
+        let id = (TypeId::of::<K>(), config);
         if let Some(known) = informers.by_type.get(&id) {
             let known: &Informer<K> = known.downcast_ref().expect("stored under its own type");
             return known.clone();
         }
-        let informer = Informer::<K>::new(Api::all(self.shared.client.clone()));
+        let api = Api::all(self.shared.client.clone());
+        let informer = Informer::<K>::with_config(api, id.1.clone());
         informers.by_type.insert(id, Box::new(informer.clone()));
         let (running, cancel) = (informer.clone(), self.shared.cancel.clone());
         informers

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Backoff, Watched};
 
 /// Which part of a collection to follow, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WatchConfig {
     /// Only objects whose labels match; everything when `None`.
     pub label_selector: Option<String>,

@@ -79,3 +79,77 @@ pub(crate) fn selects_labels(selector: &Field, labels: &Field) -> bool {
     let label = |key: &str| labels.map()?.get(key)?.as_str();
     selector.is_some_and(|selector| selector.is_ok_and(|selector| selector.matches(label)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::field::collect;
+    use crate::api::testing::object;
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn check(check: fn(&Field), requirement: Value, want: &[&str]) {
+        let faults = collect(
+            &object(json!({"s": {"matchExpressions": [requirement]}})),
+            |root| {
+                check(&root.get("s"));
+            },
+        );
+        let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, want);
+    }
+
+    #[test]
+    fn operators_say_whether_values_are_needed() {
+        let requirement = |operator: &str, values: &[&str]| json!({"key": "a", "operator": operator, "values": values});
+        check(check_label_selector, requirement("In", &["b"]), &[]);
+        check(
+            check_label_selector,
+            requirement("NotIn", &[]),
+            &[
+                "s.matchExpressions[0].values: Required value: must be specified when `operator` is 'In' or 'NotIn'",
+            ],
+        );
+        check(
+            check_label_selector,
+            requirement("Exists", &["b"]),
+            &[
+                "s.matchExpressions[0].values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            ],
+        );
+        check(
+            check_label_selector,
+            requirement("Gt", &["1"]),
+            &[
+                r#"s.matchExpressions[0].operator: Invalid value: "Gt": not a valid selector operator"#,
+            ],
+        );
+        check(check_node_selector_term, requirement("Gt", &["1"]), &[]);
+        check(
+            check_node_selector_term,
+            requirement("Lt", &[]),
+            &[
+                "s.matchExpressions[0].values: Required value: must be specified single value when `operator` is 'Lt' or 'Gt'",
+            ],
+        );
+    }
+
+    #[test]
+    fn labels_are_selected_by_equality_and_expressions() {
+        let selects = |selector: Value, labels: Value| {
+            let mut selects = false;
+            collect(&object(json!({"s": selector, "l": labels})), |root| {
+                selects = selects_labels(&root.get("s"), &root.get("l"));
+            });
+            selects
+        };
+        assert!(selects(
+            json!({"matchLabels": {"a": "b"}}),
+            json!({"a": "b", "c": "d"})
+        ));
+        assert!(!selects(json!({"matchLabels": {"a": "b"}}), json!({})));
+        let not = json!({"matchExpressions": [{"key": "a", "operator": "NotIn", "values": ["b"]}]});
+        assert!(selects(not.clone(), json!({})));
+        assert!(!selects(not, json!({"a": "b"})));
+    }
+}

@@ -6,7 +6,7 @@ use http::request::Parts;
 use super::{Authenticator, BadCredential};
 use crate::User;
 
-/// Set on a request by [`crate::server::client`], and by nothing else: only this crate can make
+/// Set on a request by [`crate::ApiServer::client`], and by nothing else: only this crate can make
 /// one, and nothing that arrives over the network carries extensions.
 #[derive(Debug, Clone)]
 pub struct InProcess(User);

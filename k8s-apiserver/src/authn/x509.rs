@@ -1,7 +1,7 @@
 //! The identity in a client certificate: common name = user, organizations = groups.
 //!
 //! The handshake proves that the client holds the certificate's key; whether our CA signed it is
-//! checked once per connection by [`Peer::verify`], and whether it is still valid once per request.
+//! checked once per connection by `Peer::verify`, and whether it is still valid once per request.
 //! A certificate that we don't trust is thus a 401 that a client can read, as in Kubernetes, and
 //! not a broken handshake.
 

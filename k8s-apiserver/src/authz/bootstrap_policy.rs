@@ -2,7 +2,7 @@
 //!
 //! Names and rules follow Kubernetes' bootstrap policy, so `kubectl auth can-i` answers as people
 //! expect; groups and resources that no longer exist are left out. The controllers' own roles are
-//! in [`controller`]. Least privilege: each component gets what its loop reads and writes, and no
+//! in `controller`. Least privilege: each component gets what its loop reads and writes, and no
 //! component is in `system:masters`.
 
 mod controller;

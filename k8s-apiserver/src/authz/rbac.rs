@@ -4,6 +4,8 @@
 //! Evaluation is pure. Where roles and bindings come from is a [`RuleSource`]; the server's own
 //! reads them from the watch cache, so a change takes effect with the write that makes it.
 
+mod cached;
+pub mod escalation;
 mod memory;
 
 use std::{ops::ControlFlow, sync::Arc};
@@ -13,6 +15,7 @@ use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
 
+pub use cached::{CachedRules, Objects};
 pub use memory::MemoryRules;
 
 use super::{Attributes, Authorizer, Decision};

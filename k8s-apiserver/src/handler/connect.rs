@@ -7,16 +7,23 @@
 mod locate;
 mod target;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either, select},
+};
 use http::{HeaderName, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{io::copy_bidirectional, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 
 use crate::{
@@ -29,6 +36,8 @@ pub use target::Target;
 
 /// How long a node may take to answer a call for a connection.
 const DIAL: Duration = Duration::from_secs(30);
+/// How long one side of a stream may go on after the other has ended.
+const FAREWELL: Duration = Duration::from_secs(10);
 /// How much of a node's complaint is passed on, in bytes.
 const COMPLAINT: usize = 8 * 1024;
 
@@ -80,16 +89,7 @@ impl Relay {
         let uri: Uri = target.path_and_query.parse().map_err(ApiError::internal)?;
         let upgrade = request.headers().contains_key(header::UPGRADE);
         let client = upgrade.then(|| hyper::upgrade::on(&mut request));
-        let (parts, body) = request.into_parts();
-        let mut onward = Request::new(body);
-        *onward.method_mut() = parts.method;
-        *onward.uri_mut() = uri;
-        *onward.headers_mut() = parts.headers;
-        for name in HOP_BY_HOP {
-            if !(upgrade && (name == header::CONNECTION || name == header::UPGRADE)) {
-                onward.headers_mut().remove(name);
-            }
-        }
+        let onward = onward(request, uri, upgrade);
         let dialled = self.call(endpoint, onward, upgrade).await;
         let mut response = dialled.map_err(|error| {
             tracing::debug!(node = target.node, %error, "cannot reach node");
@@ -145,6 +145,21 @@ const HOP_BY_HOP: [HeaderName; 6] = [
     header::HOST,
 ];
 
+/// The same request for the node: without what is about the client's connection, or for it alone.
+fn onward(request: Request, uri: Uri, upgrade: bool) -> Request {
+    let (parts, body) = request.into_parts();
+    let mut onward = Request::new(body);
+    *onward.method_mut() = parts.method;
+    *onward.uri_mut() = uri;
+    *onward.headers_mut() = parts.headers;
+    for name in HOP_BY_HOP {
+        if !(upgrade && (name == header::CONNECTION || name == header::UPGRADE)) {
+            onward.headers_mut().remove(name);
+        }
+    }
+    onward
+}
+
 async fn dial(
     address: SocketAddr,
     tls: TlsConnector,
@@ -162,14 +177,30 @@ async fn dial(
         .map_err(failed)
 }
 
-/// Copies bytes both ways until both sides are done.
+/// Copies bytes both ways until one side ends; what the other still has to say it says soon.
 async fn splice(client: OnUpgrade, node: OnUpgrade) {
     let (client, node) = match tokio::try_join!(client, node) {
         Ok(upgraded) => upgraded,
         Err(error) => return tracing::debug!(%error, "upgrade failed"),
     };
-    if let Err(error) = copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(node)).await
-    {
+    let (from_client, to_client) = tokio::io::split(TokioIo::new(client));
+    let (from_node, to_node) = tokio::io::split(TokioIo::new(node));
+    let inward = pin!(pour(from_client, to_node));
+    let outward = pin!(pour(from_node, to_client));
+    match select(inward, outward).await {
+        Either::Left(((), outward)) => drop(timeout(FAREWELL, outward).await),
+        Either::Right(((), inward)) => drop(timeout(FAREWELL, inward).await),
+    }
+}
+
+/// Copies until the source ends or either breaks, and says so to the sink.
+async fn pour<R, W>(mut source: R, mut sink: W)
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let copied = tokio::io::copy(&mut source, &mut sink).await;
+    if let Err(error) = copied.and(sink.shutdown().await) {
         tracing::debug!(%error, "relay ended");
     }
 }

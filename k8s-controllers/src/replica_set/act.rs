@@ -14,7 +14,7 @@ use kube::{
 };
 
 use super::{plan::Step, status::Failure};
-use crate::claim;
+use crate::{claim, namespace};
 
 /// Does what a plan says for one ReplicaSet.
 pub(super) struct Actor<'a> {
@@ -84,7 +84,7 @@ impl<'a> Actor<'a> {
                 Ok(())
             }
             // Its namespace is going, and the set will go with it: nobody's fault.
-            Err(error) if is_namespace_terminating(&error) => Ok(()),
+            Err(error) if namespace::is_terminating(&error) => Ok(()),
             Err(error) => {
                 let message = format!("Error creating: {}", describe(&error));
                 self.events
@@ -149,14 +149,4 @@ fn describe(error: &kube::Error) -> String {
         kube::Error::Api(status) => status.message.clone(),
         other => other.to_string(),
     }
-}
-
-fn is_namespace_terminating(error: &kube::Error) -> bool {
-    let kube::Error::Api(status) = error else {
-        return false;
-    };
-    let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes
-        .into_iter()
-        .any(|cause| cause.reason == "NamespaceTerminating")
 }

@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 /// A control plane of chosen controllers under paused time.
-pub struct Cluster {
-    pub api: FakeApi,
-    pub ctx: Context,
+pub(crate) struct Cluster {
+    pub(crate) api: FakeApi,
+    pub(crate) ctx: Context,
     tasks: JoinSet<()>,
 }
 
 impl Cluster {
     /// Starts the controllers of these names, and the nodes.
-    pub fn start(names: &[&str]) -> Self {
+    pub(crate) fn start(names: &[&str]) -> Self {
         let api = FakeApi::new();
         let mut ctx = Context::new(api.client());
         let start = "2026-01-01T00:00:00Z".parse().expect("a time");
@@ -39,12 +39,12 @@ impl Cluster {
     }
 
     /// Lets everything come to rest.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         tokio::time::sleep(Duration::from_secs(5)).await;
     }
 
     /// All objects of a typed collection in `default`.
-    pub async fn list<K>(&self) -> Vec<K>
+    pub(crate) async fn list<K>(&self) -> Vec<K>
     where
         K: k8s_runtime::Object + kube::Resource<Scope = kube::core::NamespaceResourceScope>,
     {
@@ -56,7 +56,7 @@ impl Cluster {
     }
 
     /// Merges a change into an object in `default`.
-    pub async fn change<K>(&self, name: &str, change: Value) -> K
+    pub(crate) async fn change<K>(&self, name: &str, change: Value) -> K
     where
         K: k8s_runtime::Object + kube::Resource<Scope = kube::core::NamespaceResourceScope>,
     {
@@ -67,7 +67,7 @@ impl Cluster {
     }
 
     /// Deletes an object in `default`.
-    pub async fn delete<K>(&self, name: &str, params: DeleteParams)
+    pub(crate) async fn delete<K>(&self, name: &str, params: DeleteParams)
     where
         K: k8s_runtime::Object + kube::Resource<Scope = kube::core::NamespaceResourceScope>,
     {
@@ -76,7 +76,7 @@ impl Cluster {
     }
 
     /// Stops everything and sees that it ends.
-    pub async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.ctx.cancel.cancel();
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("no controller panics");

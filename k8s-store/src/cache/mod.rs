@@ -11,6 +11,7 @@ mod codec;
 mod inbox;
 mod pump;
 mod registry;
+mod shared;
 mod watch_cache;
 mod watcher;
 

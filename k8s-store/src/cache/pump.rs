@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cached, Codec, watch_cache::Shared};
+use super::{Cached, Codec, shared::Shared};
 use crate::{
     Event, Range, Revision, Store, StoreError, WatchItem, WatchStream,
     version::{timeline::Draft, tree::Tree},
@@ -47,6 +47,10 @@ pub(super) async fn run<C: Codec>(
     mut changes: WatchStream,
     cancel: CancellationToken,
 ) {
+    let mut farewell = Farewell {
+        shared: &shared,
+        reason: StoreError::Closed,
+    };
     let follow = async {
         loop {
             match follow(&shared, changes).await {
@@ -59,14 +63,24 @@ pub(super) async fn run<C: Codec>(
             }
         }
     };
-    let error = cancel
-        .run_until_cancelled(follow)
-        .await
-        .unwrap_or(StoreError::Closed);
-    if !matches!(error, StoreError::Closed) {
-        tracing::error!(%error, "the watch cache has stopped");
+    if let Some(error) = cancel.run_until_cancelled(follow).await {
+        if !matches!(error, StoreError::Closed) {
+            tracing::error!(%error, "the watch cache has stopped");
+        }
+        farewell.reason = error;
     }
-    shared.end(error);
+}
+
+/// Tells everybody that nothing more will come, even if a codec panics or the runtime goes away.
+struct Farewell<'a, C: Codec> {
+    shared: &'a Shared<C>,
+    reason: StoreError,
+}
+
+impl<C: Codec> Drop for Farewell<'_, C> {
+    fn drop(&mut self) {
+        self.shared.end(self.reason.clone());
+    }
 }
 
 async fn follow<C: Codec>(shared: &Shared<C>, changes: WatchStream) -> StoreError {

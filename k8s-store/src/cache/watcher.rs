@@ -15,7 +15,7 @@ use super::{
     Bucket, Cached, Codec,
     inbox::{CacheChange, Found, Inbox},
     registry::Place,
-    watch_cache::Shared,
+    shared::Shared,
 };
 use crate::{Revision, StoreError};
 
@@ -26,7 +26,6 @@ const CATCH_UP: usize = 4_096;
 pub type Filter<E> = Arc<dyn Fn(&E) -> bool + Send + Sync>;
 
 /// What to watch.
-#[derive(Clone)]
 pub struct WatchRequest<E> {
     /// Only keys that start with this.
     pub prefix: Bytes,

@@ -1,7 +1,11 @@
 //! The writer: one thread that takes all transactions that wait, makes them durable together, then
 //! publishes and answers them.
 
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,6 +24,8 @@ use crate::{
 const BATCH: usize = 1_024;
 /// How many bytes travel together, about.
 const BATCH_BYTES: usize = 8 << 20;
+/// From how many writers on it pays to wait for them.
+const CROWD: usize = 8;
 
 /// What the writer is asked for.
 pub(super) enum Request {
@@ -49,6 +55,8 @@ impl Writer {
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut waiting = Vec::with_capacity(BATCH);
         while requests.blocking_recv_many(&mut waiting, BATCH) > 0 {
+            let begun = Instant::now();
+            let answered = waiting.len();
             let mut rest = waiting.drain(..).peekable();
             while rest.peek().is_some() {
                 if let Err(error) = self.batch(&mut rest) {
@@ -58,6 +66,7 @@ impl Writer {
                 }
             }
             self.tend();
+            gather(&requests, answered, begun.elapsed());
         }
         self.seal();
         self.ledger.close();
@@ -195,6 +204,20 @@ impl Writer {
                 "cannot seal the log; everything acknowledged is in it"
             );
         }
+    }
+}
+
+/// Waits a moment for those just answered to come back with their next write. Else they would find
+/// the writer gone with the ones that waited meanwhile, and only half of all would share an fsync.
+/// The moment is short beside the last batch, and there is none while writers are few.
+fn gather(requests: &mpsc::Receiver<Request>, answered: usize, last: Duration) {
+    if answered < CROWD {
+        return;
+    }
+    let begun = Instant::now();
+    let expected = (requests.len() + answered).min(BATCH);
+    while requests.len() < expected && begun.elapsed() < last / 8 {
+        thread::sleep(Duration::from_micros(20));
     }
 }
 

@@ -31,6 +31,14 @@ impl Rules for Pod {
         pod_spec::check(&object.get("spec"));
     }
 
+    fn check_create(&self, object: &Field) {
+        let spec = object.get("spec");
+        let ephemeral = spec.get("ephemeralContainers");
+        if !ephemeral.is_empty() {
+            ephemeral.forbidden("cannot be set on create");
+        }
+    }
+
     fn check_update(&self, new: &Field, old: &Field) {
         pod_update::check(&new.get("spec"), &old.get("spec"));
     }

@@ -32,6 +32,10 @@ pub(super) fn check(new: &Field, old: &Field) {
     );
     check_tolerations(&new.get("tolerations"), &old.get("tolerations"));
     check_gates(&new.get("schedulingGates"), &old.get("schedulingGates"));
+    check_ephemeral(
+        &new.get("ephemeralContainers"),
+        &old.get("ephemeralContainers"),
+    );
 
     let mut changes = Vec::new();
     compare(
@@ -51,10 +55,6 @@ pub(super) fn check(new: &Field, old: &Field) {
     let is_repaired = grace.int() == Some(1) && old_grace.int().is_some_and(|n| n < 0);
     if !is_repaired && !grace.same_as(&old_grace) {
         changes.push(change(&grace, &old_grace));
-    }
-    let ephemeral = new.get("ephemeralContainers");
-    if !ephemeral.same_as(&old.get("ephemeralContainers")) {
-        changes.push(change(&ephemeral, &old.get("ephemeralContainers")));
     }
     if !changes.is_empty() {
         new.forbidden(format!("{SENTENCE}\n{}", changes.concat()));
@@ -120,6 +120,25 @@ fn check_gates(new: &Field, old: &Field) {
             new.forbidden(format!(
                 "only deletion is allowed, but found new scheduling gate '{name}'"
             ));
+        }
+    }
+}
+
+/// Ephemeral containers may be added, and stay as they are. Who may add them is decided by the
+/// subresource that the update came through.
+fn check_ephemeral(new: &Field, old: &Field) {
+    for old in old.items() {
+        let name = old.get("name").str();
+        match new.items().find(|new| new.get("name").str() == name) {
+            None => new.forbidden(format!(
+                "existing ephemeral containers {name:?} may not be removed\n"
+            )),
+            Some(kept) if !kept.same_as(&old) => {
+                new.forbidden(format!(
+                    "existing ephemeral containers {name:?} may not be changed\n"
+                ));
+            }
+            Some(_) => {}
         }
     }
 }

@@ -56,14 +56,12 @@ impl Target {
 
     /// What is after `/proxy` in a request for `nodes/proxy`, as the client escaped it.
     pub fn of_node(info: &RequestInfo, uri: &Uri) -> Self {
-        let after = uri
-            .path()
-            .split_once("/proxy")
-            .map_or("", |(_, after)| after);
-        let path = if after.is_empty() { "/" } else { after };
+        // api, v1, nodes, the name, proxy: and what is left is the node's.
+        let rest = uri.path().splitn(7, '/').nth(6).unwrap_or_default();
+        let path = format!("/{rest}");
         Target {
             node: info.name.clone(),
-            path_and_query: joined(path, uri.query().unwrap_or_default()),
+            path_and_query: joined(&path, uri.query().unwrap_or_default()),
         }
     }
 }

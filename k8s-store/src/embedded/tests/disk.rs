@@ -62,7 +62,11 @@ impl Simulated {
             if let Some(unsynced) = bytes.written.get(found.len()..) {
                 luck = luck.wrapping_mul(31).wrapping_add(7);
                 let kept = &unsynced[..luck % (unsynced.len() + 1)];
-                let hole = if luck.is_multiple_of(3) { kept.len() / 2 } else { 0 };
+                let hole = if luck.is_multiple_of(3) {
+                    kept.len() / 2
+                } else {
+                    0
+                };
                 found.extend(std::iter::repeat_n(0, hole).chain(kept[hole..].iter().copied()));
             }
             let bytes = Bytes {

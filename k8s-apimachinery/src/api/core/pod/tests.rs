@@ -435,6 +435,38 @@ fn only_images_deadlines_and_tolerations_change() {
 }
 
 #[test]
+fn ephemeral_containers_are_only_added_later() {
+    let with_debugger = |image: &str| {
+        let mut object = with(json!({}));
+        let debugger = json!([{"name": "d", "image": image}]);
+        object.set(&["spec", "ephemeralContainers"], debugger);
+        object
+    };
+    check_create(
+        &Pod,
+        with_debugger("x"),
+        &["spec.ephemeralContainers: Forbidden: cannot be set on create"],
+    );
+    check_update(&Pod, with(json!({})), with_debugger("x"), &[]);
+    check_update(
+        &Pod,
+        with_debugger("x:1"),
+        with_debugger("x:2"),
+        &[
+            "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"d\" may not be changed\n",
+        ],
+    );
+    check_update(
+        &Pod,
+        with_debugger("x"),
+        with(json!({})),
+        &[
+            "spec.ephemeralContainers: Forbidden: existing ephemeral containers \"d\" may not be removed\n",
+        ],
+    );
+}
+
+#[test]
 fn ended_containers_do_not_come_back() {
     let with_state = |state: Value| {
         let mut object =
