@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bind;
+mod builder;
 pub mod cache;
 pub mod config;
 pub mod cycle;
@@ -13,6 +14,7 @@ mod scheduler;
 mod testing;
 mod waiting;
 
+pub use builder::Builder;
 pub use config::{DEFAULT_SCHEDULER, Profile};
-pub use scheduler::{Builder, Scheduler};
+pub use scheduler::Scheduler;
 pub use waiting::WaitingPods;

@@ -18,12 +18,12 @@ use k8s_runtime::{Context, Event, Key};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
+    Builder,
     bind::{Binding, Bound, Refusal},
     cache::{Cache, PodInfo},
-    config::Profile,
+    config::{DEFAULT_SCHEDULER, Profile},
     cycle::{self, Options, Outcome, Rejections},
-    framework::{Change, ClusterEvent, Plugin},
-    plugins::DefaultBinder,
+    framework::{Change, ClusterEvent},
     queue::{Queue, QueuedPod, Return},
     report::{Reporter, SCHEDULER_ERROR, UNSCHEDULABLE},
     waiting::WaitingPods,
@@ -34,81 +34,17 @@ const MAX_BINDINGS: usize = 256;
 
 /// Gives pods their nodes until it is cancelled.
 pub struct Scheduler {
-    ctx: Context,
-    profiles: BTreeMap<String, Arc<Profile>>,
-    waiting: WaitingPods,
-    seed: u64,
-}
-
-/// Puts a [`Scheduler`] together.
-pub struct Builder {
-    ctx: Context,
-    profiles: Vec<Profile>,
-    waiting: WaitingPods,
-    seed: u64,
-}
-
-impl Builder {
-    /// Adds a profile, in place of one of the same name.
-    pub fn profile(mut self, profile: Profile) -> Self {
-        self.profiles
-            .retain(|other| other.scheduler_name != profile.scheduler_name);
-        self.profiles.push(profile);
-        self
-    }
-
-    /// Adds a plugin to the profile that was added last (the default one, if none was).
-    pub fn plugin(mut self, plugin: impl Plugin) -> Self {
-        let profile = self.profiles.pop().unwrap_or_default();
-        self.profiles.push(profile.with(plugin));
-        self
-    }
-
-    /// The list in which pods wait for Permit plugins, to share with the plugin that lets them go.
-    pub fn waiting(mut self, waiting: WaitingPods) -> Self {
-        self.waiting = waiting;
-        self
-    }
-
-    /// Decides between equal nodes the same way each time. Without it, by chance.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// The scheduler; profiles that have no Bind plugin bind through the context's client.
-    pub fn build(self) -> Scheduler {
-        let mut profiles = self.profiles;
-        if profiles.is_empty() {
-            profiles.push(Profile::default());
-        }
-        let client = self.ctx.client.clone();
-        let with_binder = |profile: Profile| match profile.has_binder() {
-            true => profile,
-            false => profile.with(DefaultBinder::new(client.clone())),
-        };
-        let profiles = profiles.into_iter().map(with_binder);
-        Scheduler {
-            profiles: profiles
-                .map(|profile| (profile.scheduler_name.clone(), Arc::new(profile)))
-                .collect(),
-            ctx: self.ctx,
-            waiting: self.waiting,
-            seed: self.seed,
-        }
-    }
+    pub(crate) ctx: Context,
+    pub(crate) profiles: BTreeMap<String, Arc<Profile>>,
+    pub(crate) waiting: WaitingPods,
+    pub(crate) seed: u64,
 }
 
 impl Scheduler {
     /// A scheduler that acts as this context's client. Its identity needs to list and watch pods
     /// and nodes, create `pods/binding` and events, patch `pods/status`, and delete pods.
     pub fn builder(ctx: Context) -> Builder {
-        Builder {
-            ctx,
-            profiles: Vec::new(),
-            waiting: WaitingPods::default(),
-            seed: rand::random(),
-        }
+        Builder::new(ctx)
     }
 
     /// Schedules until the context's token is cancelled.
@@ -257,21 +193,15 @@ impl Run {
         if self.cache.is_assumed(pod) && !self.queue.contains(&Key::of(pod)) {
             return false;
         }
-        let profile = pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.scheduler_name.as_deref());
-        let is_ours = profile.is_some_and(|name| self.scheduler.profiles.contains_key(name));
+        let is_ours = self.scheduler.profiles.contains_key(scheduler_name(pod));
         is_ours && readiness::node_name(pod).is_none() && readiness::is_active(pod)
     }
 
     /// Decides about one pod, and sets off what follows.
     fn cycle(&mut self, queued: QueuedPod) {
         let pod = queued.info;
-        let name = pod.spec().and_then(|spec| spec.scheduler_name.as_deref());
-        let profile = name
-            .and_then(|name| self.scheduler.profiles.get(name))
-            .cloned();
+        let name = scheduler_name(&pod.pod);
+        let profile = self.scheduler.profiles.get(name).cloned();
         let Some(profile) = profile else {
             return self.queue.done(&pod.key);
         };
@@ -346,6 +276,13 @@ impl Run {
         let reporter = &self.reporters[&profile.scheduler_name];
         self.writes.spawn(reporter.failed(pod, reason, message));
     }
+}
+
+/// Whose pod it is.
+fn scheduler_name(pod: &Pod) -> &str {
+    let spec = pod.spec.as_ref();
+    let name = spec.and_then(|spec| spec.scheduler_name.as_deref());
+    name.unwrap_or(DEFAULT_SCHEDULER)
 }
 
 /// What a change means for nodes and their room, if anything.

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    framework::{BindPlugin, PermitPlugin, Points, Verdict},
+    framework::{BindPlugin, PermitPlugin, Plugin, Points, Verdict},
     testing::{node, pod},
 };
 
