@@ -1,64 +1,66 @@
-//! JSON patch, RFC 6902: the `json-patch` crate, with bounds.
+//! JSON patch (RFC 6902): `application/json-patch+json`.
 
-use json_patch::{Patch, PatchOperation};
+use json_patch::{Patch, PatchErrorKind, PatchOperation};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::PatchError;
 
-/// The most operations that one patch may have, as in Kubernetes.
+/// Most operations in one patch.
 pub const MAX_OPERATIONS: usize = 10_000;
 
-/// The most bytes that `copy` operations may add up to: an object can't be larger anyway, while a
-/// few dozen copies of the document into itself would fill any memory.
-pub const MAX_COPIED: usize = 3 << 20;
-
-/// Applies the operations in order.
+/// Applies the operations in order, all or none.
 ///
 /// ```
+/// use k8s_apimachinery::patch;
 /// use serde_json::json;
-/// let mut pod = json!({ "spec": { "nodeName": "a" } });
-/// let patch = json!([{ "op": "replace", "path": "/spec/nodeName", "value": "b" }]);
-/// k8s_apimachinery::patch::json::apply(&mut pod, &patch).unwrap();
-/// assert_eq!(pod["spec"]["nodeName"], "b");
+/// let mut object = json!({"spec": {"replicas": 1}});
+/// patch::json::apply(&mut object, &json!([{"op": "replace", "path": "/spec/replicas", "value": 2}]))?;
+/// assert_eq!(object["spec"]["replicas"], 2);
+/// # Ok::<(), patch::PatchError>(())
 /// ```
-pub fn apply(target: &mut Value, patch: &Value) -> Result<(), PatchError> {
-    let operations = patch.as_array().map_or(0, Vec::len);
-    if operations > MAX_OPERATIONS {
-        let message = format!(
-            "The allowed maximum operations in a JSON patch is {MAX_OPERATIONS}, got {operations}"
-        );
-        return Err(PatchError::TooLarge(message));
+pub fn apply(object: &mut Value, patch: &Value) -> Result<(), PatchError> {
+    let found = patch.as_array().map_or(0, Vec::len);
+    if found > MAX_OPERATIONS {
+        return Err(PatchError::TooManyOperations { found });
     }
-    let Patch(operations) = serde::Deserialize::deserialize(patch)
-        .map_err(|error: serde_json::Error| PatchError::Malformed(error.to_string()))?;
-    let mut copied = 0;
-    for operation in operations {
-        if let PatchOperation::Copy(copy) = &operation {
-            copied += target.pointer(copy.from.as_str()).map_or(0, size);
-            if copied > MAX_COPIED {
-                let message = format!("copy operations add up to more than {MAX_COPIED} bytes");
-                return Err(PatchError::TooLarge(message));
-            }
-        }
-        json_patch::patch(target, std::slice::from_ref(&operation))
-            .map_err(|error| PatchError::Unfit(error.to_string()))?;
-    }
-    Ok(())
+    let patch =
+        Patch::deserialize(patch).map_err(|error| PatchError::Malformed(error.to_string()))?;
+    json_patch::patch(object, &patch).map_err(|error| {
+        let operation = &patch.0[error.operation];
+        PatchError::NotApplicable(explain(operation, &error.kind))
+    })
 }
 
-/// About the bytes that a value takes when written.
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) => 5,
-        Value::Number(_) => 8,
-        Value::String(text) => text.len() + 2,
-        Value::Array(items) => 2 + items.iter().map(|item| size(item) + 1).sum::<usize>(),
-        Value::Object(map) => {
-            2 + map
-                .iter()
-                .map(|(key, item)| key.len() + size(item) + 4)
-                .sum::<usize>()
+fn explain(operation: &PatchOperation, kind: &PatchErrorKind) -> String {
+    let name = match operation {
+        PatchOperation::Add(_) => "add",
+        PatchOperation::Remove(_) => "remove",
+        PatchOperation::Replace(_) => "replace",
+        PatchOperation::Move(_) => "move",
+        PatchOperation::Copy(_) => "copy",
+        PatchOperation::Test(_) => "test",
+    };
+    let path = operation.path();
+    let from = match operation {
+        PatchOperation::Move(operation) => operation.from.as_str(),
+        PatchOperation::Copy(operation) => operation.from.as_str(),
+        _ => path.as_str(),
+    };
+    match kind {
+        PatchErrorKind::TestFailed => format!("testing value {path} failed: test failed"),
+        PatchErrorKind::InvalidFromPointer => {
+            format!(
+                "{name} operation does not apply: doc is missing from path: {from:?}: missing value"
+            )
         }
+        PatchErrorKind::InvalidPointer => {
+            format!(
+                "{name} operation does not apply: doc is missing path: {:?}: missing value",
+                path.as_str()
+            )
+        }
+        other => format!("{name} operation does not apply: {other}"),
     }
 }
 
@@ -68,59 +70,68 @@ mod tests {
 
     use super::*;
 
-    #[track_caller]
-    fn check(patch: Value, expected: Result<Value, fn(&PatchError) -> bool>) {
-        let mut target = json!({ "a": { "b": [1, 2] }, "c": "d" });
-        match (apply(&mut target, &patch), expected) {
-            (Ok(()), Ok(expected)) => assert_eq!(target, expected),
-            (Err(error), Err(is_expected)) => assert!(is_expected(&error), "{error:?}"),
-            (outcome, _) => panic!("{patch}: {outcome:?}, {target}"),
-        }
-    }
-
     #[test]
     fn operations_apply_in_order() {
-        check(
-            json!([{ "op": "add", "path": "/a/b/-", "value": 3 }, { "op": "remove", "path": "/c" }]),
-            Ok(json!({ "a": { "b": [1, 2, 3] } })),
-        );
-        check(
-            json!([{ "op": "test", "path": "/c", "value": "d" }, { "op": "move", "from": "/c", "path": "/e" }]),
-            Ok(json!({ "a": { "b": [1, 2] }, "e": "d" })),
-        );
-    }
-
-    #[test]
-    fn what_does_not_fit_is_told_apart_from_what_is_no_patch() {
-        check(
-            json!([{ "op": "test", "path": "/c", "value": "x" }]),
-            Err(|e| matches!(e, PatchError::Unfit(_))),
-        );
-        check(
-            json!([{ "op": "remove", "path": "/gone" }]),
-            Err(|e| matches!(e, PatchError::Unfit(_))),
-        );
-        check(
-            json!({ "op": "remove" }),
-            Err(|e| matches!(e, PatchError::Malformed(_))),
-        );
-        check(
-            json!([{ "op": "explode", "path": "/" }]),
-            Err(|e| matches!(e, PatchError::Malformed(_))),
+        let mut object = json!({"a": {"b": [1, 2]}, "x~y": 1, "p/q": 1});
+        let patch = json!([
+            {"op": "test", "path": "/a/b/0", "value": 1},
+            {"op": "add", "path": "/a/b/-", "value": 3},
+            {"op": "remove", "path": "/a/b/0"},
+            {"op": "replace", "path": "/x~0y", "value": 2},
+            {"op": "move", "from": "/p~1q", "path": "/moved"},
+            {"op": "copy", "from": "/moved", "path": "/a/c"},
+        ]);
+        apply(&mut object, &patch).unwrap();
+        assert_eq!(
+            object,
+            json!({"a": {"b": [2, 3], "c": 1}, "x~y": 2, "moved": 1})
         );
     }
 
     #[test]
-    fn copies_of_copies_stay_in_bounds() {
-        let double = json!({ "op": "copy", "from": "/a/b", "path": "/a/b/-" });
-        check(
-            Value::Array(vec![double; 64]),
-            Err(|e| matches!(e, PatchError::TooLarge(_))),
+    fn failure_changes_nothing_and_says_where() {
+        let complaint = |operation: Value| {
+            let before = json!({"a": 1});
+            let mut object = before.clone();
+            let error = apply(
+                &mut object,
+                &json!([{"op": "add", "path": "/b", "value": 1}, operation]),
+            )
+            .unwrap_err();
+            assert_eq!(object, before);
+            error
+        };
+        assert_eq!(
+            complaint(json!({"op": "test", "path": "/a", "value": 2})),
+            PatchError::NotApplicable("testing value /a failed: test failed".into())
         );
-        let test = json!({ "op": "test", "path": "/c", "value": "d" });
-        check(
-            Value::Array(vec![test; MAX_OPERATIONS + 1]),
-            Err(|e| matches!(e, PatchError::TooLarge(_))),
+        assert_eq!(
+            complaint(json!({"op": "replace", "path": "/x/y", "value": 2})).to_string(),
+            "replace operation does not apply: doc is missing path: \"/x/y\": missing value"
+        );
+        assert!(
+            complaint(json!({"op": "copy", "from": "/x", "path": "/y"}))
+                .to_string()
+                .contains("\"/x\"")
+        );
+    }
+
+    #[test]
+    fn malformed_patches_are_refused() {
+        for patch in [
+            json!({}),
+            json!([{"op": "mend", "path": "/a"}]),
+            json!([{"op": "add", "path": "a", "value": 1}]),
+        ] {
+            assert!(
+                matches!(apply(&mut json!({}), &patch), Err(PatchError::Malformed(_))),
+                "{patch}"
+            );
+        }
+        let many = Value::Array(vec![json!({}); MAX_OPERATIONS + 1]);
+        assert_eq!(
+            apply(&mut json!({}), &many).unwrap_err().to_string(),
+            "The allowed maximum operations in a JSON patch is 10000, got 10001"
         );
     }
 }

@@ -1,22 +1,26 @@
-//! The three languages of patches: RFC 6902 ([`json`]), RFC 7386 ([`merge`]) and Kubernetes' own
-//! ([`strategic`]). All work on trees and are pure; a patch that fails may leave its target half
-//! changed, so callers patch a copy.
+//! The three kinds of patch that the API takes beside server-side apply.
+//!
+//! A patch is applied to the tree in the version that the client speaks; what comes out is yet to be pruned, normalised,
+//! defaulted and validated. After an error the tree is not to be used.
 
 pub mod json;
 pub mod merge;
 pub mod strategic;
 
-/// Why a patch can't be applied.
-#[non_exhaustive]
+/// A patch can't be applied. The messages follow Kubernetes'.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PatchError {
-    /// The document is no patch of its language.
+    /// The patch itself is wrong: 400 BadRequest.
     #[error("{0}")]
     Malformed(String),
-    /// The document is a patch, but not one that fits the object: a missing path, a failed test.
+    /// The patch doesn't fit the object: 422 Invalid.
     #[error("{0}")]
-    Unfit(String),
-    /// Applying it would take more memory than any object may.
-    #[error("{0}")]
-    TooLarge(String),
+    NotApplicable(String),
+    /// More operations than [`json::MAX_OPERATIONS`]: 413 RequestEntityTooLarge.
+    #[error("The allowed maximum operations in a JSON patch is {max}, got {found}", max = json::MAX_OPERATIONS)]
+    TooManyOperations {
+        /// How many there are.
+        found: usize,
+    },
 }

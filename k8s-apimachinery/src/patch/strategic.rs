@@ -1,12 +1,11 @@
-//! Strategic merge patch: a merge patch that knows which lists merge, and by which key.
+//! Strategic merge patch: `application/strategic-merge-patch+json`.
 //!
-//! Source: "Strategic Merge Patch" in Kubernetes' contributor documentation. Directives among the
-//! fields steer it: `$patch` (`replace`, `delete`, `merge`), `$retainKeys`,
-//! `$deleteFromPrimitiveList/FIELD`, `$setElementOrder/FIELD`.
+//! Like a merge patch, except that the schema says which lists merge and by which key, and that the patch may carry
+//! directives: `$patch: replace | delete | merge`, `$retainKeys`, `$setElementOrder/<list>`,
+//! `$deleteFromPrimitiveList/<list>`. Kinds without a schema take merge patches only, which is for the caller to say.
+//! See "Strategic Merge Patch" among the Kubernetes community's documents on the API machinery.
 
-mod order;
-#[cfg(test)]
-mod tests;
+mod list;
 
 use serde_json::{Map, Value};
 
@@ -15,268 +14,231 @@ use crate::scheme::schema::{PatchStrategy, Schema};
 
 const PATCH: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
-const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 const SET_ORDER: &str = "$setElementOrder/";
+const DELETE_ITEMS: &str = "$deleteFromPrimitiveList/";
 
-/// Merges the patch into the target, an object of the given schema.
+/// Merges the patch into the object.
 ///
 /// ```
-/// use k8s_apimachinery::{patch::strategic, scheme::{Gvk, Schema}};
+/// use k8s_apimachinery::{patch, scheme::{Gvk, Schema}};
 /// use serde_json::json;
-///
-/// let pod = Schema::builtin(&Gvk::new("", "v1", "Pod")).unwrap();
-/// let mut target = json!({ "spec": { "containers": [{ "name": "a", "image": "a:1" }, { "name": "b" }] } });
-/// let patch = json!({ "spec": { "containers": [{ "name": "a", "image": "a:2" }] } });
-/// strategic::apply(&mut target, &patch, &pod).unwrap();
-/// assert_eq!(target["spec"]["containers"], json!([{ "name": "a", "image": "a:2" }, { "name": "b" }]));
+/// let schema = Schema::builtin(&Gvk::new("", "v1", "Pod")).unwrap();
+/// let mut pod = json!({"spec": {"containers": [{"name": "a", "image": "x"}, {"name": "b", "image": "y"}]}});
+/// let patch = json!({"spec": {"containers": [{"name": "b", "image": "z"}]}});
+/// patch::strategic::apply(&mut pod, &patch, &schema)?;
+/// assert_eq!(pod["spec"]["containers"].as_array().unwrap().len(), 2);
+/// # Ok::<(), patch::PatchError>(())
 /// ```
-pub fn apply(target: &mut Value, patch: &Value, schema: &Schema) -> Result<(), PatchError> {
-    match (target, patch) {
-        (Value::Object(target), Value::Object(patch)) => merge_object(target, patch, Some(schema)),
-        _ => Err(malformed("a strategic merge patch has to be an object")),
-    }
+pub fn apply(object: &mut Value, patch: &Value, schema: &Schema) -> Result<(), PatchError> {
+    let (Value::Object(object), Value::Object(patch)) = (object, patch) else {
+        return Err(PatchError::Malformed("invalid JSON document".into()));
+    };
+    merge_map(object, patch, Some(schema))
 }
 
-/// What `$patch` says.
-#[derive(Clone, Copy, PartialEq)]
-enum Directive {
-    Merge,
-    Replace,
-    Delete,
-}
+/// What is known of the place where a patch is merged. Without a schema, maps merge and lists replace.
+type Known<'a> = Option<&'a Schema>;
 
-fn directive(patch: &Map<String, Value>) -> Result<Directive, PatchError> {
-    match patch.get(PATCH) {
-        None => Ok(Directive::Merge),
-        Some(Value::String(word)) => match word.as_str() {
-            "merge" => Ok(Directive::Merge),
-            "replace" => Ok(Directive::Replace),
-            "delete" => Ok(Directive::Delete),
-            other => Err(malformed(&format!("unknown patch type: {other}"))),
-        },
-        Some(other) => Err(malformed(&format!("unknown patch type: {other}"))),
-    }
-}
-
-fn merge_object(
-    target: &mut Map<String, Value>,
+fn merge_map(
+    map: &mut Map<String, Value>,
     patch: &Map<String, Value>,
-    schema: Option<&Schema>,
+    schema: Known<'_>,
 ) -> Result<(), PatchError> {
     match directive(patch)? {
-        Directive::Merge => {}
-        Directive::Replace => {
-            *target = without_directives(patch);
+        Some(Directive::Replace) => {
+            *map = without_nulls(patch);
             return Ok(());
         }
-        Directive::Delete => {
-            target.clear();
+        Some(Directive::Delete) => {
+            map.clear();
             return Ok(());
+        }
+        Some(Directive::Merge) | None => {}
+    }
+    retain_keys(map, patch)?;
+    let orders = element_orders(map, patch, schema)?;
+    for (name, value) in patch.iter().filter(|(name, _)| !is_directive(name)) {
+        merge_field(map, name, value, schema)?;
+    }
+    for (name, value) in patch {
+        if let Some(field) = name.strip_prefix(DELETE_ITEMS) {
+            let unwanted = list_of(name, value)?;
+            if let Some(Value::Array(list)) = map.get_mut(field) {
+                list.retain(|item| !unwanted.contains(item));
+            }
         }
     }
-    retain_keys(target, patch)?;
-    for (key, change) in patch {
-        if let Some(field) = key.strip_prefix(DELETE_FROM) {
-            delete_scalars(target, field, change)?;
-        } else if let Some(field) = key.strip_prefix(SET_ORDER) {
-            // With a patch for the field itself, the order is dealt with there.
-            if !patch.contains_key(field) {
-                set_order(target, field, change, strategy(schema, field))?;
-            }
-        } else if !key.starts_with('$') {
-            let order = patch.get(&format!("{SET_ORDER}{key}"));
-            merge_field(target, key, change, order, schema)?;
+    for order in orders {
+        if let Some(Value::Array(list)) = map.get_mut(order.field) {
+            list::order(list, &order.wanted, &order.before, order.key);
         }
     }
     Ok(())
+}
+
+/// What `$setElementOrder/<field>` asks for, and the order before the merge, for the items that it doesn't name.
+struct ElementOrder<'a> {
+    field: &'a str,
+    key: Option<&'a str>,
+    wanted: Vec<Value>,
+    before: Vec<Value>,
+}
+
+fn element_orders<'a>(
+    map: &Map<String, Value>,
+    patch: &'a Map<String, Value>,
+    schema: Known<'a>,
+) -> Result<Vec<ElementOrder<'a>>, PatchError> {
+    let mut orders = Vec::new();
+    for (name, order) in patch {
+        let Some(field) = name.strip_prefix(SET_ORDER) else {
+            continue;
+        };
+        let key = field_of(schema, field).and_then(|(_, strategy)| strategy.merge_key.as_deref());
+        let wanted = list::identities(list_of(name, order)?, key);
+        if let Some(Value::Array(list)) = patch.get(field) {
+            list::check_order(field, list, &wanted, key)?;
+        }
+        let before = map
+            .get(field)
+            .and_then(Value::as_array)
+            .map(|list| list::identities(list, key));
+        orders.push(ElementOrder {
+            field,
+            key,
+            wanted,
+            before: before.unwrap_or_default(),
+        });
+    }
+    Ok(orders)
 }
 
 fn merge_field(
-    target: &mut Map<String, Value>,
-    key: &str,
-    change: &Value,
-    order: Option<&Value>,
-    schema: Option<&Schema>,
+    map: &mut Map<String, Value>,
+    name: &str,
+    patch: &Value,
+    schema: Known<'_>,
 ) -> Result<(), PatchError> {
-    if change.is_null() {
-        target.remove(key);
+    if patch.is_null() {
+        map.remove(name);
         return Ok(());
     }
-    let strategy = strategy(schema, key);
-    let child = schema
-        .and_then(|schema| schema.child(key))
-        .map(|child| &**child);
-    match (target.get_mut(key), change) {
-        (Some(Value::Object(current)), Value::Object(change)) if !strategy.replaces => {
-            merge_object(current, change, child)
+    let field = field_of(schema, name);
+    let strategy = field.map(|(_, strategy)| strategy);
+    let inner = match (field, schema) {
+        (Some((schema, _)), _) => Some(schema),
+        (None, Some(schema)) => schema.child(name).map(|child| &**child),
+        (None, None) => None,
+    };
+    match (map.get_mut(name), patch) {
+        (Some(Value::Object(current)), Value::Object(patch))
+            if !strategy.is_some_and(|it| it.replaces) =>
+        {
+            merge_map(current, patch, inner)
         }
-        (Some(Value::Array(current)), Value::Array(change)) if strategy.merges => {
-            let before = current.clone();
-            merge_list(current, change, strategy.merge_key.as_deref(), child)?;
-            if let Some(order) = order {
-                let order = list(order, SET_ORDER)?;
-                order::arrange(current, &before, order, strategy.merge_key.as_deref());
+        (Some(Value::Array(current)), Value::Array(patch))
+            if strategy.is_some_and(|it| it.merges) =>
+        {
+            let key = strategy.and_then(|it| it.merge_key.as_deref());
+            let items = inner.and_then(|list| list.items()).map(|items| &**items);
+            list::merge(current, patch, key, items)
+        }
+        (_, patch) => {
+            if let Some(value) = fresh(patch) {
+                map.insert(name.to_owned(), value);
             }
-            Ok(())
-        }
-        _ => {
-            target.insert(key.to_owned(), plain(change));
             Ok(())
         }
     }
 }
 
-fn merge_list(
-    current: &mut Vec<Value>,
-    change: &[Value],
-    merge_key: Option<&str>,
-    schema: Option<&Schema>,
-) -> Result<(), PatchError> {
-    let Some(merge_key) = merge_key else {
-        for item in change {
-            if !current.contains(item) {
-                current.push(item.clone());
-            }
-        }
-        return Ok(());
-    };
-    let mut items = Vec::with_capacity(change.len());
-    let mut replaces = false;
-    for item in change {
-        let item = item
-            .as_object()
-            .ok_or_else(|| malformed("expected all elements of the list to be objects"))?;
-        let directive = directive(item)?;
-        // A lone `$patch: replace` among the items concerns the whole list.
-        if directive == Directive::Replace && item.len() == 1 {
-            replaces = true;
-        } else {
-            items.push((item, directive));
-        }
-    }
-    if replaces {
-        current.clear();
-    }
-    let item_schema = schema.and_then(Schema::items).map(|items| &**items);
-    for (item, directive) in items {
-        let key = item.get(merge_key).ok_or_else(|| {
-            let shown = Value::Object(item.clone());
-            malformed(&format!(
-                "map: {shown} does not contain declared merge key: {merge_key}"
-            ))
-        })?;
-        let at = current
-            .iter()
-            .position(|known| known.get(merge_key) == Some(key));
-        match (directive, at) {
-            (Directive::Delete, _) => current.retain(|known| known.get(merge_key) != Some(key)),
-            (_, None) => current.push(Value::Object(without_directives(item))),
-            (_, Some(at)) => match &mut current[at] {
-                Value::Object(known) => merge_object(known, item, item_schema)?,
-                _ => unreachable!("only an object has a merge key"),
-            },
-        }
-    }
-    Ok(())
+fn field_of<'a>(schema: Known<'a>, name: &str) -> Option<(&'a Schema, &'a PatchStrategy)> {
+    let field = schema?.field(name)?;
+    Some((&**field.schema(), &field.patch))
 }
 
-/// `$retainKeys`: what it doesn't name goes, and what the patch sets it has to name.
-fn retain_keys(
-    target: &mut Map<String, Value>,
-    patch: &Map<String, Value>,
-) -> Result<(), PatchError> {
-    let Some(retained) = patch.get(RETAIN_KEYS) else {
+#[derive(Clone, Copy, PartialEq)]
+enum Directive {
+    Replace,
+    Delete,
+    Merge,
+}
+
+fn directive(patch: &Map<String, Value>) -> Result<Option<Directive>, PatchError> {
+    match patch.get(PATCH) {
+        None => Ok(None),
+        Some(Value::String(text)) => match text.as_str() {
+            "replace" => Ok(Some(Directive::Replace)),
+            "delete" => Ok(Some(Directive::Delete)),
+            "merge" => Ok(Some(Directive::Merge)),
+            other => Err(PatchError::Malformed(format!(
+                "unknown patch type found: {other}"
+            ))),
+        },
+        Some(other) => Err(PatchError::Malformed(format!(
+            "unknown patch type found: {other}"
+        ))),
+    }
+}
+
+fn is_directive(name: &str) -> bool {
+    name == PATCH
+        || name == RETAIN_KEYS
+        || name.starts_with(SET_ORDER)
+        || name.starts_with(DELETE_ITEMS)
+}
+
+/// Removes what `$retainKeys` doesn't name. It has to name all that the patch sets.
+fn retain_keys(map: &mut Map<String, Value>, patch: &Map<String, Value>) -> Result<(), PatchError> {
+    let Some(keys) = patch.get(RETAIN_KEYS) else {
         return Ok(());
     };
-    let retained = list(retained, RETAIN_KEYS)?;
-    let is_retained = |key: &str| retained.iter().any(|name| name == key);
+    let keys = list_of(RETAIN_KEYS, keys)?;
+    let is_named = |name: &str| keys.iter().any(|key| key == name);
     let set = patch
         .iter()
-        .filter(|(key, value)| !key.starts_with('$') && !value.is_null());
-    if let Some((key, _)) = set.into_iter().find(|(key, _)| !is_retained(key)) {
-        return Err(malformed(&format!(
-            "{RETAIN_KEYS} directive doesn't contain {key}, which the patch sets"
+        .filter(|(name, value)| !is_directive(name) && !value.is_null());
+    if !set.map(|(name, _)| name.as_str()).all(is_named) {
+        let message =
+            "The number of present and absent keys do not match the retainKeys list".to_owned();
+        return Err(PatchError::Malformed(format!(
+            "invalid patch format of retainKeys: {message}"
         )));
     }
-    target.retain(|key, _| is_retained(key));
+    map.retain(|name, _| is_named(name));
     Ok(())
 }
 
-fn delete_scalars(
-    target: &mut Map<String, Value>,
-    field: &str,
-    gone: &Value,
-) -> Result<(), PatchError> {
-    let gone = list(gone, DELETE_FROM)?;
-    if let Some(Value::Array(current)) = target.get_mut(field) {
-        current.retain(|item| !gone.contains(item));
-    }
-    Ok(())
+fn list_of<'a>(name: &str, value: &'a Value) -> Result<&'a Vec<Value>, PatchError> {
+    value
+        .as_array()
+        .ok_or_else(|| PatchError::Malformed(format!("invalid patch format of {name}: not a list")))
 }
 
-fn set_order(
-    target: &mut Map<String, Value>,
-    field: &str,
-    order: &Value,
-    strategy: PatchStrategy,
-) -> Result<(), PatchError> {
-    let order = list(order, SET_ORDER)?;
-    if let Some(Value::Array(current)) = target.get_mut(field) {
-        let before = current.clone();
-        order::arrange(current, &before, order, strategy.merge_key.as_deref());
-    }
-    Ok(())
-}
-
-fn strategy(schema: Option<&Schema>, key: &str) -> PatchStrategy {
-    let field = schema.and_then(|schema| schema.field(key));
-    field.map(|field| field.patch.clone()).unwrap_or_default()
-}
-
-/// A value that enters the object as it is: without directives, and without the nulls that would
-/// have deleted something.
-fn plain(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => Value::Object(without_directives(map)),
-        Value::Array(items) => {
-            let is_deleted = |item: &&Value| item.get(PATCH).is_some_and(|word| word == "delete");
-            let is_directive = |item: &&Value| {
-                item.as_object()
-                    .is_some_and(|map| map.len() == 1 && map.contains_key(PATCH))
-            };
-            let kept = items
-                .iter()
-                .filter(|item| !is_deleted(item) && !is_directive(item));
-            Value::Array(kept.map(plain).collect())
+/// A patch's value where there was nothing: without its nulls and directives. Nothing for what was to be deleted.
+fn fresh(patch: &Value) -> Option<Value> {
+    match patch {
+        Value::Object(map) => match map.get(PATCH).and_then(Value::as_str) {
+            Some("delete") => None,
+            _ => Some(Value::Object(without_nulls(map))),
+        },
+        Value::Array(list) => {
+            // A bare `$patch: replace` among the items is about the list, not an item.
+            let items = list.iter().filter(|item| !list::is_bare_replace(item));
+            Some(Value::Array(items.filter_map(fresh).collect()))
         }
-        scalar => scalar.clone(),
+        scalar => Some(scalar.clone()),
     }
 }
 
-fn without_directives(map: &Map<String, Value>) -> Map<String, Value> {
-    let is_directive = |key: &str| {
-        key == PATCH
-            || key == RETAIN_KEYS
-            || key.starts_with(DELETE_FROM)
-            || key.starts_with(SET_ORDER)
-    };
-    let kept = map
+fn without_nulls(patch: &Map<String, Value>) -> Map<String, Value> {
+    let fields = patch
         .iter()
-        .filter(|(key, value)| !is_directive(key) && !value.is_null());
-    kept.map(|(key, value)| (key.clone(), plain(value)))
+        .filter(|(name, value)| !value.is_null() && !is_directive(name));
+    fields
+        .filter_map(|(name, value)| Some((name.clone(), fresh(value)?)))
         .collect()
 }
 
-fn list<'a>(value: &'a Value, directive: &str) -> Result<&'a [Value], PatchError> {
-    let items = value.as_array().map(Vec::as_slice);
-    items.ok_or_else(|| {
-        malformed(&format!(
-            "{} has to be a list",
-            directive.trim_end_matches('/')
-        ))
-    })
-}
-
-fn malformed(message: &str) -> PatchError {
-    PatchError::Malformed(message.to_owned())
-}
+#[cfg(test)]
+mod tests;

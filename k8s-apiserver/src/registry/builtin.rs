@@ -50,7 +50,12 @@ mod tests {
     fn each_row_has_a_cell_for_each_column() {
         for strategy in builtin_strategies() {
             let cells = strategy.row(&Object::default(), Timestamp::UNIX_EPOCH);
-            assert_eq!(cells.len(), strategy.columns().len(), "{}", strategy.kind().gvk());
+            assert_eq!(
+                cells.len(),
+                strategy.columns().len(),
+                "{}",
+                strategy.kind().gvk()
+            );
         }
     }
 
@@ -70,7 +75,11 @@ mod tests {
         let mut seen = HashSet::new();
         for strategy in builtin_strategies() {
             let row = strategy.kind();
-            assert!(seen.insert((row.group, row.plural.clone())), "{}", row.plural);
+            assert!(
+                seen.insert((row.group, row.plural.clone())),
+                "{}",
+                row.plural
+            );
         }
     }
 }

@@ -32,17 +32,28 @@ pub(super) fn count(object: &Object, path: &[&str]) -> usize {
 
 /// The items of the list at the path; none when absent.
 pub(super) fn items<'a>(object: &'a Object, path: &[&str]) -> &'a [Value] {
-    object.get(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    object
+        .get(path)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// The items of a list inside a value; none when absent.
 pub(super) fn items_of<'a>(value: &'a Value, field: &str) -> &'a [Value] {
-    value[field].as_array().map(Vec::as_slice).unwrap_or_default()
+    value[field]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }
 
 /// A map as `key=value,...`.
 pub(super) fn map(object: &Object, path: &[&str]) -> Value {
-    let entries = object.get(path).and_then(Value::as_object).into_iter().flatten();
+    let entries = object
+        .get(path)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
     let pairs = entries.map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()));
     list_or_none(pairs).into()
 }
@@ -61,7 +72,10 @@ pub(super) fn selector(object: &Object, path: &[&str]) -> Value {
 /// One field of each container of the template: names or images.
 pub(super) fn of_containers(object: &Object, field: &str) -> Value {
     let containers = items(object, &["spec", "template", "spec", "containers"]);
-    let texts: Vec<_> = containers.iter().filter_map(|c| c[field].as_str()).collect();
+    let texts: Vec<_> = containers
+        .iter()
+        .filter_map(|c| c[field].as_str())
+        .collect();
     texts.join(",").into()
 }
 

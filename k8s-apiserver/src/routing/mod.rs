@@ -104,3 +104,6 @@ fn has_body(verb: &Verb) -> bool {
         Verb::Create | Verb::Update | Verb::Patch | Verb::Delete | Verb::DeleteCollection
     )
 }
+
+#[cfg(test)]
+mod tests;

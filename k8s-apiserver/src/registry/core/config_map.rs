@@ -28,6 +28,10 @@ impl Strategy for ConfigMap {
 
     fn row(&self, object: &Object, now: Timestamp) -> Vec<Value> {
         let keys = cell::count(object, &["data"]) + cell::count(object, &["binaryData"]);
-        vec![object.name().into(), keys.into(), age_of(object, now).into()]
+        vec![
+            object.name().into(),
+            keys.into(),
+            age_of(object, now).into(),
+        ]
     }
 }

@@ -38,12 +38,20 @@ impl Strategy for Endpoints {
             [] => "<none>".to_owned(),
             subsets => shorten(subsets.iter().flat_map(addresses)),
         };
-        vec![object.name().into(), endpoints.into(), age_of(object, now).into()]
+        vec![
+            object.name().into(),
+            endpoints.into(),
+            age_of(object, now).into(),
+        ]
     }
 }
 
 fn addresses(subset: &Value) -> Vec<String> {
-    let ips = || cell::items_of(subset, "addresses").iter().filter_map(|a| a["ip"].as_str());
+    let ips = || {
+        cell::items_of(subset, "addresses")
+            .iter()
+            .filter_map(|a| a["ip"].as_str())
+    };
     let ports = cell::items_of(subset, "ports");
     if ports.is_empty() {
         return ips().map(str::to_owned).collect();
@@ -82,7 +90,11 @@ mod tests {
 
     #[test]
     fn three_addresses_are_shown_and_the_rest_counted() {
-        let ips = |n: usize| (1..=n).map(|i| json!({"ip": format!("10.0.0.{i}")})).collect::<Vec<_>>();
+        let ips = |n: usize| {
+            (1..=n)
+                .map(|i| json!({"ip": format!("10.0.0.{i}")}))
+                .collect::<Vec<_>>()
+        };
         check(json!(null), "<none>");
         check(json!([{"addresses": ips(1)}]), "10.0.0.1");
         check(

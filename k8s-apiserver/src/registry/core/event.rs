@@ -22,12 +22,17 @@ pub(in crate::registry) static COLUMNS: [ColumnDefinition; 10] = [
     ColumnDefinition::text("Message", "What happened, in words."),
     ColumnDefinition::text("First Seen", "Time since it happened first.").wide(),
     ColumnDefinition::text("Count", "How often it happened.").wide(),
-    ColumnDefinition { priority: 1, ..ColumnDefinition::NAME },
+    ColumnDefinition {
+        priority: 1,
+        ..ColumnDefinition::NAME
+    },
 ];
 
 impl Strategy for Event {
     fn kind(&self) -> KindRow {
-        KindRow::new("", "v1", "Event", "events").short_names(&["ev"]).create_on_update()
+        KindRow::new("", "v1", "Event", "events")
+            .short_names(&["ev"])
+            .create_on_update()
     }
 
     /// Events have no status.
@@ -86,7 +91,10 @@ impl Strategy for Event {
             let last = since(&["series", "lastObservedTime"]);
             (last, cell::number(object, &["series", "count"]))
         } else {
-            (since(&["lastTimestamp"]), cell::number(object, &["count"]).max(1))
+            (
+                since(&["lastTimestamp"]),
+                cell::number(object, &["count"]).max(1),
+            )
         };
         vec![
             last.unwrap_or_else(|| first.clone()).into(),
@@ -106,16 +114,34 @@ impl Strategy for Event {
 /// Parts of the object's reference, and their selectable names in both groups.
 const INVOLVED: [(&str, [&str; 2]); 7] = [
     ("kind", ["involvedObject.kind", "regarding.kind"]),
-    ("namespace", ["involvedObject.namespace", "regarding.namespace"]),
+    (
+        "namespace",
+        ["involvedObject.namespace", "regarding.namespace"],
+    ),
     ("name", ["involvedObject.name", "regarding.name"]),
     ("uid", ["involvedObject.uid", "regarding.uid"]),
-    ("apiVersion", ["involvedObject.apiVersion", "regarding.apiVersion"]),
-    ("resourceVersion", ["involvedObject.resourceVersion", "regarding.resourceVersion"]),
-    ("fieldPath", ["involvedObject.fieldPath", "regarding.fieldPath"]),
+    (
+        "apiVersion",
+        ["involvedObject.apiVersion", "regarding.apiVersion"],
+    ),
+    (
+        "resourceVersion",
+        [
+            "involvedObject.resourceVersion",
+            "regarding.resourceVersion",
+        ],
+    ),
+    (
+        "fieldPath",
+        ["involvedObject.fieldPath", "regarding.fieldPath"],
+    ),
 ];
 
 fn target(event: &Object) -> String {
-    let kind = event.str(&["involvedObject", "kind"]).unwrap_or_default().to_lowercase();
+    let kind = event
+        .str(&["involvedObject", "kind"])
+        .unwrap_or_default()
+        .to_lowercase();
     match event.str(&["involvedObject", "name"]) {
         None | Some("") => kind,
         Some(name) => format!("{kind}/{name}"),
@@ -125,7 +151,9 @@ fn target(event: &Object) -> String {
 fn source(event: &Object) -> String {
     let given = |path: &[&str], other: &str| {
         let text = event.str(path).filter(|text| !text.is_empty());
-        text.or_else(|| event.str(&[other])).unwrap_or_default().to_owned()
+        text.or_else(|| event.str(&[other]))
+            .unwrap_or_default()
+            .to_owned()
     };
     let component = given(&["source", "component"], "reportingComponent");
     match given(&["source", "host"], "reportingInstance").as_str() {
@@ -141,7 +169,9 @@ mod tests {
 
     fn row(event: Value) -> Value {
         let now = "2026-01-01T00:05:00Z".parse().expect("a timestamp");
-        Event.row(&Object::from_value(event).expect("an object"), now).into()
+        Event
+            .row(&Object::from_value(event).expect("an object"), now)
+            .into()
     }
 
     #[test]
@@ -154,7 +184,18 @@ mod tests {
         });
         assert_eq!(
             row(event),
-            json!(["60s", "Normal", "Pulled", "pod/web", "spec.containers{a}", "kubelet, n1", "done", "5m", 3, "e"]),
+            json!([
+                "60s",
+                "Normal",
+                "Pulled",
+                "pod/web",
+                "spec.containers{a}",
+                "kubelet, n1",
+                "done",
+                "5m",
+                3,
+                "e"
+            ]),
         );
     }
 
@@ -164,12 +205,16 @@ mod tests {
             "metadata": {"name": "e"}, "eventTime": "2026-01-01T00:04:30.000000Z",
             "involvedObject": {"kind": "Node", "name": "n1"}, "reportingComponent": "s", "reportingInstance": "i",
         });
-        assert_eq!(row(event), json!(["30s", "", "", "node/n1", "", "s, i", "", "30s", 1, "e"]));
+        assert_eq!(
+            row(event),
+            json!(["30s", "", "", "node/n1", "", "s, i", "", "30s", 1, "e"])
+        );
     }
 
     #[test]
     fn an_event_is_selectable_under_the_names_of_both_groups() {
-        let event = Object::from_value(json!({"involvedObject": {"name": "web"}})).expect("an object");
+        let event =
+            Object::from_value(json!({"involvedObject": {"name": "web"}})).expect("an object");
         let fields = Event.fields(&event);
         for name in ["involvedObject.name", "regarding.name"] {
             assert!(fields.contains(&(name, "web".to_owned())), "{name}");

@@ -19,7 +19,10 @@ pub(crate) struct Namespace;
 
 static COLUMNS: [ColumnDefinition; 3] = [
     ColumnDefinition::NAME,
-    ColumnDefinition::text("Status", "Whether the namespace is active or being emptied."),
+    ColumnDefinition::text(
+        "Status",
+        "Whether the namespace is active or being emptied.",
+    ),
     ColumnDefinition::AGE,
 ];
 
@@ -29,7 +32,9 @@ impl Strategy for Namespace {
         KindRow::new("", "v1", "Namespace", "namespaces")
             .cluster_scoped()
             .short_names(&["ns"])
-            .verbs(&["create", "delete", "get", "list", "patch", "update", "watch"])
+            .verbs(&[
+                "create", "delete", "get", "list", "patch", "update", "watch",
+            ])
             .subresource(SubresourceRow::part("finalize", &["update"]))
             .subresource(SubresourceRow::status())
     }

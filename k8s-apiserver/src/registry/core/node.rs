@@ -18,7 +18,10 @@ pub(crate) struct Node;
 
 static COLUMNS: [ColumnDefinition; 10] = [
     ColumnDefinition::NAME,
-    ColumnDefinition::text("Status", "Whether the node is ready, and whether it takes pods."),
+    ColumnDefinition::text(
+        "Status",
+        "Whether the node is ready, and whether it takes pods.",
+    ),
     ColumnDefinition::text("Roles", "Roles from the node's labels."),
     ColumnDefinition::AGE,
     ColumnDefinition::text("Version", "Version of the node's agent."),
@@ -81,7 +84,9 @@ fn is_unschedulable(node: &Object) -> bool {
 
 fn status(node: &Object) -> String {
     let conditions = cell::items(node, &["status", "conditions"]);
-    let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+    let ready = conditions
+        .iter()
+        .find(|condition| condition["type"] == "Ready");
     let mut status = match ready.map(|condition| condition["status"] == "True") {
         Some(true) => "Ready",
         Some(false) => "NotReady",
@@ -100,14 +105,20 @@ fn roles(node: &Object) -> String {
         None if key == ROLE_LABEL => value.to_owned(),
         None => String::new(),
     };
-    let roles: BTreeSet<_> = node.labels().map(role).filter(|role| !role.is_empty()).collect();
+    let roles: BTreeSet<_> = node
+        .labels()
+        .map(role)
+        .filter(|role| !role.is_empty())
+        .collect();
     list_or_none(roles)
 }
 
 fn address<'a>(node: &'a Object, type_: &str) -> &'a str {
     let addresses = cell::items(node, &["status", "addresses"]);
     let address = addresses.iter().find(|address| address["type"] == type_);
-    address.and_then(|address| address["address"].as_str()).unwrap_or("<none>")
+    address
+        .and_then(|address| address["address"].as_str())
+        .unwrap_or("<none>")
 }
 
 #[cfg(test)]
@@ -128,10 +139,21 @@ mod tests {
         }))
         .expect("an object");
         let want = json!([
-            "n1", "Ready,SchedulingDisabled", "a,control-plane", "<unknown>", "v1.37.0",
-            "10.0.0.1", "<none>", "Debian", "<unknown>", "<unknown>",
+            "n1",
+            "Ready,SchedulingDisabled",
+            "a,control-plane",
+            "<unknown>",
+            "v1.37.0",
+            "10.0.0.1",
+            "<none>",
+            "Debian",
+            "<unknown>",
+            "<unknown>",
         ]);
         assert_eq!(Value::from(Node.row(&node, Timestamp::UNIX_EPOCH)), want);
-        assert_eq!(Node.fields(&node), [("spec.unschedulable", "true".to_owned())]);
+        assert_eq!(
+            Node.fields(&node),
+            [("spec.unschedulable", "true".to_owned())]
+        );
     }
 }

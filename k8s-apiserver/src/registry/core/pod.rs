@@ -34,7 +34,9 @@ impl Strategy for Pod {
     }
 
     fn prepare_create(&self, object: &mut Object, ctx: &WriteContext<'_>) {
-        let class = object.view().map_or(qos::QosClass::BestEffort, |pod| qos::compute(&pod));
+        let class = object
+            .view()
+            .map_or(qos::QosClass::BestEffort, |pod| qos::compute(&pod));
         let mut status = json!({"phase": "Pending", "qosClass": class.as_str()});
         if cell::count(object, &["spec", "schedulingGates"]) > 0 {
             status["conditions"] = json!([gated(ctx.now)]);
@@ -98,7 +100,9 @@ impl Strategy for Pod {
 
     /// A pod that runs nowhere, or has ended, needs no time to end.
     fn grace(&self, object: &Object, requested: Option<i64>) -> Grace {
-        let is_bound = object.str(&["spec", "nodeName"]).is_some_and(|node| !node.is_empty());
+        let is_bound = object
+            .str(&["spec", "nodeName"])
+            .is_some_and(|node| !node.is_empty());
         let phase = object.str(&["status", "phase"]).unwrap_or_default();
         if !is_bound || matches!(phase, "Succeeded" | "Failed") {
             return Grace::None;

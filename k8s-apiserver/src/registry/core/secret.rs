@@ -13,7 +13,10 @@ pub(crate) struct Secret;
 
 static COLUMNS: [ColumnDefinition; 4] = [
     ColumnDefinition::NAME,
-    ColumnDefinition::text("Type", "What the data is for; some types need certain keys."),
+    ColumnDefinition::text(
+        "Type",
+        "What the data is for; some types need certain keys.",
+    ),
     ColumnDefinition::text("Data", "Number of keys."),
     ColumnDefinition::AGE,
 ];

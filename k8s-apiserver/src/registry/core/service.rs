@@ -60,11 +60,7 @@ impl Strategy for Service {
         allocation::effects(change, view)
     }
 
-    fn effects(
-        &self,
-        change: &mut Change<'_>,
-        view: &View<'_>,
-    ) -> Result<Effects, ApiError> {
+    fn effects(&self, change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
         allocation::effects(change, view)
     }
 
@@ -111,7 +107,10 @@ fn drop_unused(new: &mut Object, old: &Object) {
         }
     };
     if type_of(new) == "ExternalName" {
-        drop_if_same(new, &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]);
+        drop_if_same(
+            new,
+            &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
+        );
         drop_if_same(new, &["externalTrafficPolicy", "internalTrafficPolicy"]);
     }
     if !has_ports_on_nodes(new) && has_ports_on_nodes(old) {
@@ -119,7 +118,9 @@ fn drop_unused(new: &mut Object, old: &Object) {
         let mut ports = cell::items(new, &["spec", "ports"]).to_vec();
         let same_as_old = |port: &Value| {
             let old_ports = cell::items(old, &["spec", "ports"]);
-            old_ports.iter().any(|old| old["nodePort"] == port["nodePort"])
+            old_ports
+                .iter()
+                .any(|old| old["nodePort"] == port["nodePort"])
         };
         for port in ports.iter_mut().filter(|port| same_as_old(port)) {
             port.as_object_mut().map(|port| port.remove("nodePort"));
@@ -136,7 +137,10 @@ fn drop_unused(new: &mut Object, old: &Object) {
 
 fn external_ip(service: &Object) -> String {
     let texts = |list: &[Value]| -> Vec<String> {
-        list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        list.iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
     };
     let external = texts(cell::items(service, &["spec", "externalIPs"]));
     match type_of(service) {
@@ -148,9 +152,16 @@ fn external_ip(service: &Object) -> String {
             };
             let mut all: Vec<_> = ingress.iter().filter_map(address).collect();
             all.extend(external);
-            if all.is_empty() { "<pending>".to_owned() } else { all.join(",") }
+            if all.is_empty() {
+                "<pending>".to_owned()
+            } else {
+                all.join(",")
+            }
         }
-        "ExternalName" => service.str(&["spec", "externalName"]).unwrap_or_default().to_owned(),
+        "ExternalName" => service
+            .str(&["spec", "externalName"])
+            .unwrap_or_default()
+            .to_owned(),
         "ClusterIP" | "NodePort" => list_or_none(external),
         _ => "<unknown>".to_owned(),
     }
@@ -180,12 +191,30 @@ mod tests {
         let row = |spec| Value::from(Service.row(&service(spec), Timestamp::UNIX_EPOCH));
         let ports = json!([{"port": 80, "protocol": "TCP", "nodePort": 30_080}, {"port": 53, "protocol": "UDP"}]);
         assert_eq!(
-            row(json!({"type": "NodePort", "clusterIP": "10.96.0.9", "ports": ports, "selector": {"a": "b", "c": "d"}})),
-            json!(["s", "NodePort", "10.96.0.9", "<none>", "80:30080/TCP,53/UDP", "<unknown>", "a=b,c=d"]),
+            row(
+                json!({"type": "NodePort", "clusterIP": "10.96.0.9", "ports": ports, "selector": {"a": "b", "c": "d"}})
+            ),
+            json!([
+                "s",
+                "NodePort",
+                "10.96.0.9",
+                "<none>",
+                "80:30080/TCP,53/UDP",
+                "<unknown>",
+                "a=b,c=d"
+            ]),
         );
         assert_eq!(
             row(json!({"type": "ExternalName", "externalName": "example.com"})),
-            json!(["s", "ExternalName", "<none>", "example.com", "<none>", "<unknown>", "<none>"]),
+            json!([
+                "s",
+                "ExternalName",
+                "<none>",
+                "example.com",
+                "<none>",
+                "<unknown>",
+                "<none>"
+            ]),
         );
         assert_eq!(row(json!({"type": "LoadBalancer"}))[3], "<pending>");
     }
@@ -193,10 +222,15 @@ mod tests {
     #[test]
     fn node_ports_go_with_the_type() {
         let ports = json!([{"port": 80, "nodePort": 30_080}]);
-        let old = service(json!({"type": "NodePort", "externalTrafficPolicy": "Cluster", "ports": ports}));
+        let old = service(
+            json!({"type": "NodePort", "externalTrafficPolicy": "Cluster", "ports": ports}),
+        );
         let mut new = old.clone();
         new.set(&["spec", "type"], "ClusterIP".into());
         drop_unused(&mut new, &old);
-        assert_eq!(new, service(json!({"type": "ClusterIP", "ports": [{"port": 80}]})));
+        assert_eq!(
+            new,
+            service(json!({"type": "ClusterIP", "ports": [{"port": 80}]}))
+        );
     }
 }

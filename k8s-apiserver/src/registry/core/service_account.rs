@@ -31,6 +31,10 @@ impl Strategy for ServiceAccount {
 
     fn row(&self, object: &Object, now: Timestamp) -> Vec<Value> {
         let secrets = cell::count(object, &["secrets"]);
-        vec![object.name().into(), secrets.into(), age_of(object, now).into()]
+        vec![
+            object.name().into(),
+            secrets.into(),
+            age_of(object, now).into(),
+        ]
     }
 }

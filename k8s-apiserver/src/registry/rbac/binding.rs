@@ -39,5 +39,9 @@ fn subjects(binding: &Object, kind: &str) -> String {
         }
     };
     let subjects = cell::items(binding, &["subjects"]).iter();
-    subjects.filter(of_kind).map(name).collect::<Vec<_>>().join(", ")
+    subjects
+        .filter(of_kind)
+        .map(name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

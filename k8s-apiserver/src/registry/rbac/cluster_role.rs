@@ -10,14 +10,22 @@ pub(crate) struct ClusterRole;
 
 static COLUMNS: [ColumnDefinition; 2] = [
     ColumnDefinition::NAME,
-    ColumnDefinition { type_: "date", ..ColumnDefinition::text("Created At", "When it was created.") },
+    ColumnDefinition {
+        type_: "date",
+        ..ColumnDefinition::text("Created At", "When it was created.")
+    },
 ];
 
 impl Strategy for ClusterRole {
     fn kind(&self) -> KindRow {
-        KindRow::new("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles")
-            .cluster_scoped()
-            .create_on_update()
+        KindRow::new(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "ClusterRole",
+            "clusterroles",
+        )
+        .cluster_scoped()
+        .create_on_update()
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {

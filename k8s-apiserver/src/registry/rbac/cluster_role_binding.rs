@@ -11,9 +11,14 @@ pub(crate) struct ClusterRoleBinding;
 
 impl Strategy for ClusterRoleBinding {
     fn kind(&self) -> KindRow {
-        KindRow::new("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings")
-            .cluster_scoped()
-            .create_on_update()
+        KindRow::new(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "ClusterRoleBinding",
+            "clusterrolebindings",
+        )
+        .cluster_scoped()
+        .create_on_update()
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {

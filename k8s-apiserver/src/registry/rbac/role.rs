@@ -10,13 +10,15 @@ pub(crate) struct Role;
 
 static COLUMNS: [ColumnDefinition; 2] = [
     ColumnDefinition::NAME,
-    ColumnDefinition { type_: "date", ..ColumnDefinition::text("Created At", "When it was created.") },
+    ColumnDefinition {
+        type_: "date",
+        ..ColumnDefinition::text("Created At", "When it was created.")
+    },
 ];
 
 impl Strategy for Role {
     fn kind(&self) -> KindRow {
-        KindRow::new("rbac.authorization.k8s.io", "v1", "Role", "roles")
-            .create_on_update()
+        KindRow::new("rbac.authorization.k8s.io", "v1", "Role", "roles").create_on_update()
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {

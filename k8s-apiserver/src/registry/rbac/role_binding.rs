@@ -11,8 +11,13 @@ pub(crate) struct RoleBinding;
 
 impl Strategy for RoleBinding {
     fn kind(&self) -> KindRow {
-        KindRow::new("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings")
-            .create_on_update()
+        KindRow::new(
+            "rbac.authorization.k8s.io",
+            "v1",
+            "RoleBinding",
+            "rolebindings",
+        )
+        .create_on_update()
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {

@@ -16,7 +16,10 @@ pub(super) static COLUMNS: [ColumnDefinition; 9] = [
     ColumnDefinition::NAME,
     ColumnDefinition::text("Ready", "Ready containers, out of all that stay."),
     ColumnDefinition::text("Status", "Where the pod stands, in one word."),
-    ColumnDefinition::text("Restarts", "Restarts of the containers, and when the last was."),
+    ColumnDefinition::text(
+        "Restarts",
+        "Restarts of the containers, and when the last was.",
+    ),
     ColumnDefinition::AGE,
     ColumnDefinition::text("IP", "Address of the pod.").wide(),
     ColumnDefinition::text("Node", "Node that the pod is bound to.").wide(),
@@ -43,11 +46,17 @@ pub(super) fn cells(pod: &Object, now: Timestamp) -> Vec<Value> {
 pub(super) fn pod_ip(pod: &Object) -> &str {
     let first = items(pod, &["status", "podIPs"]).first();
     let first = first.and_then(|ip| ip["ip"].as_str());
-    first.or_else(|| pod.str(&["status", "podIP"])).unwrap_or_default()
+    first
+        .or_else(|| pod.str(&["status", "podIP"]))
+        .unwrap_or_default()
 }
 
 fn or_none(text: &str) -> Value {
-    if text.is_empty() { "<none>".into() } else { text.into() }
+    if text.is_empty() {
+        "<none>".into()
+    } else {
+        text.into()
+    }
 }
 
 /// Restarts, and when the last container that restarted had ended.
@@ -108,7 +117,9 @@ impl Summary {
         let mut of_sidecars = Restarts::default();
         let mut is_initialising = false;
         for (at, container) in statuses.iter().enumerate() {
-            let is_sidecar = container["name"].as_str().is_some_and(|n| sidecars.contains(&n));
+            let is_sidecar = container["name"]
+                .as_str()
+                .is_some_and(|n| sidecars.contains(&n));
             self.restarts.add(container);
             if is_sidecar {
                 of_sidecars.add(container);
@@ -173,7 +184,9 @@ impl Summary {
 fn sidecars(pod: &Object) -> Vec<&str> {
     let init = items(pod, &["spec", "initContainers"]).iter();
     let staying = init.filter(|container| container["restartPolicy"] == "Always");
-    staying.filter_map(|container| container["name"].as_str()).collect()
+    staying
+        .filter_map(|container| container["name"].as_str())
+        .collect()
 }
 
 fn initial_reason(pod: &Object) -> String {
@@ -185,7 +198,9 @@ fn initial_reason(pod: &Object) -> String {
         return "SchedulingGated".to_owned();
     }
     let text = |field| pod.str(&["status", field]).unwrap_or_default();
-    let reason = [text("reason"), text("phase")].into_iter().find(|text| !text.is_empty());
+    let reason = [text("reason"), text("phase")]
+        .into_iter()
+        .find(|text| !text.is_empty());
     reason.unwrap_or_default().to_owned()
 }
 
@@ -193,7 +208,9 @@ fn initial_reason(pod: &Object) -> String {
 fn states(container: &Value) -> (Option<&Value>, Option<&str>) {
     let state = &container["state"];
     let terminated = Some(&state["terminated"]).filter(|t| t.is_object());
-    let waiting = state["waiting"]["reason"].as_str().filter(|reason| !reason.is_empty());
+    let waiting = state["waiting"]["reason"]
+        .as_str()
+        .filter(|reason| !reason.is_empty());
     (terminated, waiting)
 }
 
@@ -208,7 +225,9 @@ fn end_reason(terminated: &Value) -> String {
 
 fn is_true(pod: &Object, type_: &str) -> bool {
     let conditions = items(pod, &["status", "conditions"]);
-    conditions.iter().any(|c| c["type"] == type_ && c["status"] == "True")
+    conditions
+        .iter()
+        .any(|c| c["type"] == type_ && c["status"] == "True")
 }
 
 fn readiness_gates(pod: &Object) -> String {

@@ -6,7 +6,8 @@ fn pod(spec: Value, status: Value) -> Object {
         spec["containers"] = json!([{"name": "a"}]);
     }
     let metadata = json!({"name": "p", "creationTimestamp": "2026-01-01T00:00:00Z"});
-    Object::from_value(json!({"metadata": metadata, "spec": spec, "status": status})).expect("an object")
+    Object::from_value(json!({"metadata": metadata, "spec": spec, "status": status}))
+        .expect("an object")
 }
 
 fn now() -> Timestamp {
@@ -18,7 +19,10 @@ fn now() -> Timestamp {
 fn check(pod: &Object, want: [&str; 3]) {
     let cells = Pod.row(pod, now());
     assert_eq!(cells.len(), Pod.columns().len());
-    let texts: Vec<_> = cells[1..4].iter().map(|cell| cell.as_str().unwrap_or_default()).collect();
+    let texts: Vec<_> = cells[1..4]
+        .iter()
+        .map(|cell| cell.as_str().unwrap_or_default())
+        .collect();
     assert_eq!(texts, want);
 }
 
@@ -35,18 +39,42 @@ fn ended(code: i64, reason: &str) -> Value {
 }
 
 fn with_containers(phase: &str, containers: Value) -> Object {
-    pod(json!({}), json!({"phase": phase, "containerStatuses": containers}))
+    pod(
+        json!({}),
+        json!({"phase": phase, "containerStatuses": containers}),
+    )
 }
 
 #[test]
 fn the_state_of_the_main_container_is_the_status() {
-    check(&pod(json!({}), json!({"phase": "Pending"})), ["0/1", "Pending", "0"]);
-    check(&with_containers("Pending", json!([waiting("ContainerCreating")])), ["0/1", "ContainerCreating", "0"]);
-    check(&with_containers("Running", json!([running(0)])), ["1/1", "Running", "0"]);
-    check(&with_containers("Running", json!([waiting("CrashLoopBackOff")])), ["0/1", "CrashLoopBackOff", "0"]);
-    check(&with_containers("Succeeded", json!([ended(0, "Completed")])), ["0/1", "Completed", "0"]);
-    check(&with_containers("Failed", json!([ended(1, "Error")])), ["0/1", "Error", "0"]);
-    check(&with_containers("Failed", json!([ended(137, "")])), ["0/1", "ExitCode:137", "0"]);
+    check(
+        &pod(json!({}), json!({"phase": "Pending"})),
+        ["0/1", "Pending", "0"],
+    );
+    check(
+        &with_containers("Pending", json!([waiting("ContainerCreating")])),
+        ["0/1", "ContainerCreating", "0"],
+    );
+    check(
+        &with_containers("Running", json!([running(0)])),
+        ["1/1", "Running", "0"],
+    );
+    check(
+        &with_containers("Running", json!([waiting("CrashLoopBackOff")])),
+        ["0/1", "CrashLoopBackOff", "0"],
+    );
+    check(
+        &with_containers("Succeeded", json!([ended(0, "Completed")])),
+        ["0/1", "Completed", "0"],
+    );
+    check(
+        &with_containers("Failed", json!([ended(1, "Error")])),
+        ["0/1", "Error", "0"],
+    );
+    check(
+        &with_containers("Failed", json!([ended(137, "")])),
+        ["0/1", "ExitCode:137", "0"],
+    );
 }
 
 #[test]
@@ -63,21 +91,45 @@ fn a_running_container_outweighs_a_completed_one() {
 fn restarts_tell_how_long_ago_the_last_was() {
     let mut container = running(3);
     container["lastState"] = json!({"terminated": {"finishedAt": "2026-01-01T00:55:00Z"}});
-    check(&with_containers("Running", json!([container])), ["1/1", "Running", "3 (5m ago)"]);
+    check(
+        &with_containers("Running", json!([container])),
+        ["1/1", "Running", "3 (5m ago)"],
+    );
 }
 
 #[test]
 fn init_containers_are_counted_until_all_are_done() {
     let spec = json!({"initContainers": [{"name": "i"}, {"name": "j"}]});
     let with = |statuses: Value| {
-        pod(spec.clone(), json!({"phase": "Pending", "initContainerStatuses": statuses, "containerStatuses": [waiting("PodInitializing")]}))
+        pod(
+            spec.clone(),
+            json!({"phase": "Pending", "initContainerStatuses": statuses, "containerStatuses": [waiting("PodInitializing")]}),
+        )
     };
-    check(&with(json!([waiting("PodInitializing")])), ["0/1", "Init:0/2", "0"]);
-    check(&with(json!([ended(0, "Completed"), running(0)])), ["0/1", "Init:1/2", "0"]);
-    check(&with(json!([waiting("ImagePullBackOff")])), ["0/1", "Init:ImagePullBackOff", "0"]);
-    check(&with(json!([ended(1, "Error")])), ["0/1", "Init:Error", "0"]);
-    check(&with(json!([ended(2, "")])), ["0/1", "Init:ExitCode:2", "0"]);
-    check(&with(json!([ended(0, ""), ended(0, "")])), ["0/1", "PodInitializing", "0"]);
+    check(
+        &with(json!([waiting("PodInitializing")])),
+        ["0/1", "Init:0/2", "0"],
+    );
+    check(
+        &with(json!([ended(0, "Completed"), running(0)])),
+        ["0/1", "Init:1/2", "0"],
+    );
+    check(
+        &with(json!([waiting("ImagePullBackOff")])),
+        ["0/1", "Init:ImagePullBackOff", "0"],
+    );
+    check(
+        &with(json!([ended(1, "Error")])),
+        ["0/1", "Init:Error", "0"],
+    );
+    check(
+        &with(json!([ended(2, "")])),
+        ["0/1", "Init:ExitCode:2", "0"],
+    );
+    check(
+        &with(json!([ended(0, ""), ended(0, "")])),
+        ["0/1", "PodInitializing", "0"],
+    );
 }
 
 #[test]
@@ -91,12 +143,18 @@ fn sidecars_count_as_containers() {
 #[test]
 fn deletion_and_gates_are_seen() {
     let mut deleted = with_containers("Running", json!([running(0)]));
-    deleted.set(&["metadata", "deletionTimestamp"], "2026-01-01T00:59:00Z".into());
+    deleted.set(
+        &["metadata", "deletionTimestamp"],
+        "2026-01-01T00:59:00Z".into(),
+    );
     check(&deleted, ["1/1", "Terminating", "0"]);
     deleted.set(&["status", "phase"], "Failed".into());
     deleted.set(&["status", "reason"], "NodeLost".into());
     check(&deleted, ["1/1", "Unknown", "0"]);
-    let gated = pod(json!({}), json!({"phase": "Pending", "conditions": [gated(now())]}));
+    let gated = pod(
+        json!({}),
+        json!({"phase": "Pending", "conditions": [gated(now())]}),
+    );
     check(&gated, ["0/1", "SchedulingGated", "0"]);
 }
 
@@ -107,7 +165,10 @@ fn wide_rows_show_address_node_and_gates() {
         json!({"podIPs": [{"ip": "10.244.0.2"}], "conditions": [{"type": "a", "status": "True"}]}),
     );
     let cells = Pod.row(&pod, now());
-    assert_eq!(Value::from(&cells[4..]), json!(["60m", "10.244.0.2", "n1", "<none>", "1/2"]));
+    assert_eq!(
+        Value::from(&cells[4..]),
+        json!(["60m", "10.244.0.2", "n1", "<none>", "1/2"])
+    );
 }
 
 #[test]
@@ -119,12 +180,18 @@ fn only_bound_and_living_pods_get_time_to_end() {
     assert_eq!(Pod.grace(&bound, Some(-1)), Grace::Seconds(1));
     assert_eq!(Pod.grace(&bound, Some(0)), Grace::None);
     assert_eq!(Pod.grace(&pod(spec(""), json!({})), None), Grace::None);
-    assert_eq!(Pod.grace(&pod(spec("n1"), json!({"phase": "Failed"})), None), Grace::None);
+    assert_eq!(
+        Pod.grace(&pod(spec("n1"), json!({"phase": "Failed"})), None),
+        Grace::None
+    );
 }
 
 #[test]
 fn a_status_update_leaves_spec_owners_and_class_alone() {
-    let old = pod(json!({"nodeName": "n1"}), json!({"phase": "Pending", "qosClass": "Burstable"}));
+    let old = pod(
+        json!({"nodeName": "n1"}),
+        json!({"phase": "Pending", "qosClass": "Burstable"}),
+    );
     let mut new = pod(json!({"nodeName": "n2"}), json!({"phase": "Running"}));
     new.set(&["metadata", "ownerReferences"], json!([{"name": "thief"}]));
     new.set(&["metadata", "labels"], json!({"a": "b"}));
@@ -138,7 +205,10 @@ fn a_status_update_leaves_spec_owners_and_class_alone() {
 
 #[test]
 fn what_is_selectable_has_a_value() {
-    let pod = pod(json!({"nodeName": "n1", "hostNetwork": true}), json!({"phase": "Running", "podIP": "10.0.0.1"}));
+    let pod = pod(
+        json!({"nodeName": "n1", "hostNetwork": true}),
+        json!({"phase": "Running", "podIP": "10.0.0.1"}),
+    );
     let fields = Pod.fields(&pod);
     let names: Vec<_> = fields.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, Pod.selectable());
