@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod apply;
 pub mod int_or_string;
 mod meta;
 pub mod name;
