@@ -1,7 +1,7 @@
 //! What each built-in controller may do: the role `system:controller:<name>`, bound to its service
 //! account `kube-system/<name>`.
 
-use super::{
+use super::rule::{
     ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, READ, Rule, UPDATE, may,
 };
 
