@@ -95,6 +95,14 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
         ],
     ),
     (
+        "pod-garbage-collector",
+        &[
+            may(&["get", "list", "watch", "delete"], CORE, &["pods"]),
+            may(READ, CORE, &["nodes"]),
+            may(&["patch"], CORE, &["pods/status"]),
+        ],
+    ),
+    (
         "root-ca-cert-publisher",
         &[
             EVENTS,
