@@ -69,17 +69,12 @@ impl Ending {
         grace: Duration,
     ) -> Result<(), RuntimeError> {
         let begun = Instant::now();
-        let init: Vec<&Spec> = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten()).collect();
-        let sidecar = |container: &Container| {
-            init.iter().position(|spec| spec.name == container.name && is_sidecar(spec))
-        };
-        let (mut sidecars, main): (Vec<_>, Vec<_>) = view.running().partition(|run| sidecar(run).is_some());
+        let (main, sidecars) = in_order(pod, view);
         let mut ends = Vec::new();
         for run in main {
             ends.push(self.one(agent, pod, run, grace));
         }
         futures::future::try_join_all(ends).await?;
-        sidecars.sort_by_key(|run| std::cmp::Reverse(sidecar(run)));
         for run in sidecars {
             let left = grace.saturating_sub(begun.elapsed());
             let left = if grace.is_zero() { grace } else { left.max(MIN_GRACE) };
@@ -95,10 +90,7 @@ impl Ending {
         run: &Container,
         grace: Duration,
     ) -> Result<(), RuntimeError> {
-        let mut all = pod.spec.iter().flat_map(|spec| {
-            spec.containers.iter().chain(spec.init_containers.iter().flatten())
-        });
-        let spec = all.find(|spec| spec.name == run.name);
+        let spec = spec_of(pod, &run.name);
         let is_first = {
             let mut hooked = self.hooked.lock().unwrap_or_else(PoisonError::into_inner);
             hooked.insert(run.id.clone())
@@ -109,4 +101,22 @@ impl Ending {
         }
         container(agent, pod, spec, &run.id, grace, is_first).await
     }
+}
+
+/// The running containers that end together, and the sidecars that end after them, in order.
+fn in_order<'a>(pod: &Pod, view: &'a PodView) -> (Vec<&'a Container>, Vec<&'a Container>) {
+    let position = |run: &Container| {
+        let mut init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+        init.position(|spec| spec.name == run.name && is_sidecar(spec))
+    };
+    let (mut sidecars, main): (Vec<_>, Vec<_>) =
+        view.running().partition(|run| position(run).is_some());
+    sidecars.sort_by_key(|run| std::cmp::Reverse(position(run)));
+    (main, sidecars)
+}
+
+fn spec_of<'a>(pod: &'a Pod, name: &str) -> Option<&'a Spec> {
+    let spec = pod.spec.as_ref()?;
+    let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    all.find(|spec| spec.name == name)
 }
