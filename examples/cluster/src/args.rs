@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, str::FromStr};
 use clap::{Parser, ValueEnum};
 
 /// A Kubernetes cluster in one process.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[command(name = "cluster", version)]
 pub(crate) struct Args {
     /// State directory: objects, keys, and what nodes need

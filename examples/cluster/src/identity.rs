@@ -7,12 +7,12 @@ pub(crate) fn informer_hub() -> User {
     User::new("system:informer-hub")
 }
 
-/// A built-in controller, by its short name.
-pub(crate) fn controller(name: &str) -> User {
-    User::service_account("kube-system", &format!("{name}-controller"))
+/// A built-in controller, by its service account.
+pub(crate) fn controller(account: &str) -> User {
+    User::service_account("kube-system", account)
 }
 
-/// Waits for nodes at start, and nothing else.
+/// The scheduler.
 pub(crate) fn scheduler() -> User {
     User::new("system:kube-scheduler")
 }

@@ -23,12 +23,12 @@ impl Layout {
         Ok(Layout { root: root.canonicalize()? })
     }
 
-    pub(crate) fn store(&self) -> PathBuf {
-        self.root.join("store")
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
-    pub(crate) fn pki(&self) -> PathBuf {
-        self.root.join("pki")
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("store")
     }
 
     pub(crate) fn kubeconfig(&self) -> PathBuf {

@@ -62,10 +62,11 @@ impl Registry {
         if let Some(rules) = rules {
             let errors = match old {
                 None => rules.validate(new),
-                // A binding sets what no update may change, and was checked by itself.
-                Some(old) if matches!(write.subresource, "status" | "binding") => {
+                Some(old) if write.subresource == "status" => {
                     rules.validate_status_update(new, old)
                 }
+                // A binding sets what no update may change, and was checked by itself.
+                Some(_) if write.subresource == "binding" => Vec::new(),
                 Some(old) => rules.validate_update(new, old),
             };
             fault::invalid(resource, &name, errors)?;
