@@ -64,7 +64,9 @@ impl Builder {
 
     /// Runs all built-in controllers.
     pub fn all_controllers(self) -> Self {
-        let names = k8s_controllers::builtins().iter().map(|controller| controller.name);
+        let names = k8s_controllers::builtins()
+            .iter()
+            .map(|controller| controller.name);
         self.controllers(names)
     }
 
@@ -90,15 +92,22 @@ impl Builder {
             .build()
             .await?;
         let hub = Hub::new(server.client(User::new("system:informer-hub")));
-        let mut cluster =
-            Cluster { server, hub, cancel, tasks: JoinSet::new(), directory: None };
+        let mut cluster = Cluster {
+            server,
+            hub,
+            cancel,
+            tasks: JoinSet::new(),
+            directory: None,
+        };
         for controller in controllers {
             let user = User::service_account("kube-system", controller.account);
             cluster.tasks.spawn((controller.run)(cluster.context(user)));
         }
         if self.with_scheduler {
             let ctx = cluster.context(User::new("system:kube-scheduler"));
-            cluster.tasks.spawn(async move { Scheduler::builder(ctx).build().run().await });
+            cluster
+                .tasks
+                .spawn(async move { Scheduler::builder(ctx).build().run().await });
         }
         if self.hollow_nodes > 0 {
             cluster.run_hollow_nodes(self.hollow_nodes)?;
@@ -109,10 +118,15 @@ impl Builder {
     fn chosen(&self) -> Result<Vec<&'static k8s_controllers::Builtin>, Error> {
         let all = k8s_controllers::builtins();
         let find = |name: &String| {
-            all.iter().find(|controller| controller.name == name).ok_or_else(|| {
-                let known: Vec<&str> = all.iter().map(|controller| controller.name).collect();
-                Error::NoSuchController { name: name.clone(), known: known.join(", ") }
-            })
+            all.iter()
+                .find(|controller| controller.name == name)
+                .ok_or_else(|| {
+                    let known: Vec<&str> = all.iter().map(|controller| controller.name).collect();
+                    Error::NoSuchController {
+                        name: name.clone(),
+                        known: known.join(", "),
+                    }
+                })
         };
         self.controllers.iter().map(find).collect()
     }
@@ -188,8 +202,13 @@ impl Cluster {
         };
         outcome.ok_or_else(|| {
             let objects = informer.store().list();
-            let names = objects.iter().map(|object| object.meta().name.clone().unwrap_or_default());
-            Error::TimedOut { count: objects.len(), names: names.collect::<Vec<_>>().join(", ") }
+            let names = objects
+                .iter()
+                .map(|object| object.meta().name.clone().unwrap_or_default());
+            Error::TimedOut {
+                count: objects.len(),
+                names: names.collect::<Vec<_>>().join(", "),
+            }
         })
     }
 
@@ -239,7 +258,8 @@ fn scratch() -> std::io::Result<PathBuf> {
     /// Tells several clusters of one process apart.
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let directory = std::env::temp_dir().join(format!("k8s-testkit-{}-{number}", std::process::id()));
+    let directory =
+        std::env::temp_dir().join(format!("k8s-testkit-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     Ok(directory)
 }

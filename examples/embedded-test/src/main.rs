@@ -30,7 +30,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     deployments.create(&PostParams::default(), &web).await?;
     cluster.until(&pods, |pods| pods.len() == 3).await?;
 
-    deployments.delete("web", &DeleteParams::background()).await?;
+    deployments
+        .delete("web", &DeleteParams::background())
+        .await?;
     cluster.until(&pods, |pods| pods.is_empty()).await?;
     assert!(pods.list(&ListParams::default()).await?.items.is_empty());
     println!("three pods came and went in {:?}", started.elapsed());
