@@ -106,11 +106,7 @@ fn refused(call: &Call, error: ApplyError) -> ApiError {
                 .0
                 .iter()
                 .map(|conflict| {
-                    Cause::new(
-                        "FieldManagerConflict",
-                        conflict.message(),
-                        &conflict.field,
-                    )
+                    Cause::new("FieldManagerConflict", conflict.message(), &conflict.field)
                 })
                 .collect(),
         },
