@@ -1,1 +1,21 @@
-//! Placeholder
+#![doc = include_str!("../README.md")]
+
+pub mod api;
+pub mod apply;
+pub mod int_or_string;
+mod meta;
+pub mod name;
+pub mod object;
+pub mod patch;
+pub mod pod;
+pub mod quantity;
+pub mod scheme;
+pub mod selector;
+pub mod status;
+pub mod table;
+pub mod time;
+
+pub use int_or_string::IntOrString;
+pub use meta::OwnerReference;
+pub use object::{Map, NotAnObject, Object, Value};
+pub use quantity::Quantity;

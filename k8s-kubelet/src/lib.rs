@@ -1,1 +1,25 @@
-//! Placeholder
+#![doc = include_str!("../README.md")]
+
+mod agent;
+mod config;
+pub mod cri;
+mod error;
+mod event;
+pub mod hollow;
+mod image;
+mod kubelet;
+mod node;
+pub mod pleg;
+pub mod pod;
+pub mod probe;
+pub mod resource;
+pub mod server;
+pub mod source;
+mod teardown;
+pub mod volume;
+
+pub use config::NodeConfig;
+pub use error::Error;
+pub use event::Event;
+pub use kubelet::Kubelet;
+pub use teardown::teardown;

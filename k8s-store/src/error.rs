@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use bytes::Bytes;
+
 use crate::Revision;
 
 /// Why a store refused or failed. A lost compare is not an error: see [`crate::TxnOutcome`].
@@ -23,6 +25,28 @@ pub enum StoreError {
         requested: Revision,
         /// The store's newest revision.
         current: Revision,
+    },
+    /// A transaction writes the same key twice.
+    #[error("transaction writes key {} more than once", .key.escape_ascii())]
+    DuplicateKey {
+        /// The key.
+        key: Bytes,
+    },
+    /// A transaction is larger than any engine wants to write at once.
+    #[error("transaction of {size} bytes exceeds the limit of {limit}")]
+    TooLarge {
+        /// Bytes of its keys and values, about.
+        size: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
+    /// A stored value is not what the cache's codec understands.
+    #[error("cannot decode the value of {}: {detail}", .key.escape_ascii())]
+    Undecodable {
+        /// The key.
+        key: Bytes,
+        /// The codec's complaint.
+        detail: String,
     },
     /// The disk is full: writes are refused until space returns, reads are served.
     #[error("no space left to write in {path}")]

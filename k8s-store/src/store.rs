@@ -58,6 +58,15 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// The key that is written.
+    pub fn key(&self) -> &Bytes {
+        match self {
+            Op::Put { key, .. } | Op::Delete { key } => key,
+        }
+    }
+}
+
 /// Compares and writes that happen together or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Txn {
@@ -167,15 +176,17 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// can't be served.
     async fn range(&self, range: Range) -> Result<Page, StoreError>;
 
-    /// Writes if all compares hold. A transaction without operations commits nothing and answers
-    /// the current revision.
+    /// Writes if all compares hold. A transaction that changes nothing (no operations, or only
+    /// deletes of absent keys) takes no revision and answers the current one.
+    /// [`StoreError::DuplicateKey`] if it writes a key twice.
     async fn commit(&self, txn: Txn) -> Result<TxnOutcome, StoreError>;
 
     /// Every transaction after `from` that touches `prefix`: first those retained, then live ones.
     /// [`StoreError::Compacted`] if `from` is older than what is retained.
     async fn watch(&self, prefix: Bytes, from: Revision) -> Result<WatchStream, StoreError>;
 
-    /// Forgets history up to and including `at`; live keys keep their newest value.
+    /// Forgets history up to and including `at`; live keys keep their newest value. `at` itself can
+    /// still be read, and watched from. [`StoreError::Compacted`] if that has happened already.
     async fn compact(&self, at: Revision) -> Result<(), StoreError>;
 
     /// The newest revision and the last compacted one.

@@ -1,1 +1,5 @@
-//! Placeholder
+#![doc = include_str!("../README.md")]
+
+mod cluster;
+
+pub use cluster::{Builder, Cluster, Error};

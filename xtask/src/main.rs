@@ -1,2 +1,54 @@
-//! Placeholder
-fn main() {}
+//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `images`.
+//!
+//! Each command is a file; [`install`] brings what Debian has, [`build`] what cargo makes.
+
+mod bench;
+mod build;
+mod cluster;
+mod image;
+mod install;
+mod kubectl;
+mod lane;
+mod run;
+mod test;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Commands of the project.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing, build, and run a cluster in the foreground
+    Up(cluster::Up),
+    /// Remove all that `up` made
+    Down(cluster::Down),
+    /// Run every check: format, lints, tests, and the end-to-end lane
+    Test(test::Test),
+    /// Run one benchmark, which prints a line of JSON
+    Bench(bench::Bench),
+    /// Build the demo's and the pause image
+    Images,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Up(up) => up.run(),
+        Command::Down(down) => down.run(),
+        Command::Test(test) => test.run(),
+        Command::Bench(bench) => bench.run(),
+        Command::Images => {
+            let directory: PathBuf = build::images()?;
+            println!("{}", directory.display());
+            Ok(())
+        }
+    }
+}

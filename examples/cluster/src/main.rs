@@ -1,2 +1,51 @@
-//! Placeholder
-fn main() {}
+//! A Kubernetes cluster in one process, wired out of the crates: nothing here decides anything.
+//!
+//! [`control_plane`] is the API server with controllers and scheduler, [`worker`] what runs on each
+//! node; [`node`] manages what a real node needs around them. `cargo xtask up` runs it.
+
+mod args;
+mod control_plane;
+mod identity;
+mod layout;
+mod mount;
+mod network;
+mod node;
+mod progress;
+mod ready;
+mod run;
+mod teardown;
+mod worker;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::{args::Args, layout::Layout};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_writer(std::io::stderr)
+        .init();
+    let outcome = Layout::open(&args.data_dir)
+        .map_err(|error| anyhow::anyhow!("cannot use {}: {error}", args.data_dir.display()))
+        .and_then(|layout| {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(async {
+                if args.teardown {
+                    teardown::run(&layout).await
+                } else {
+                    run::run(&args, &layout).await
+                }
+            })
+        });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -43,11 +43,10 @@ impl Edit for Map<String, Value> {
     }
 
     fn ensure(&mut self, key: &str) -> &mut Map<String, Value> {
-        let held = self.entry(key).or_insert(Value::Null);
-        if !held.is_object() {
-            *held = Value::Object(Map::new());
+        if !self.get(key).is_some_and(Value::is_object) {
+            self.insert(key.to_owned(), Value::Object(Map::new()));
         }
-        held.as_object_mut().expect("just made an object")
+        self.object(key).expect("just made an object")
     }
 
     fn object(&mut self, key: &str) -> Option<&mut Map<String, Value>> {

@@ -84,27 +84,32 @@ impl FieldErrorKind {
 }
 
 impl FieldError {
-    /// The message without the path, as a cause in `metav1.Status` carries it.
-    pub fn body(&self) -> impl fmt::Display {
-        fmt::from_fn(|f| {
-            f.write_str(self.kind.words())?;
-            if self.kind.shows_value() {
-                match &self.bad_value {
-                    Value::Null => f.write_str(": \"null\"")?,
-                    value => write!(f, ": {value}")?,
-                }
-            }
-            match self.detail.as_str() {
-                "" => Ok(()),
-                detail => write!(f, ": {detail}"),
-            }
-        })
+    /// The machine-readable `reason` of the cause in `metav1.Status`.
+    pub fn reason(&self) -> &'static str {
+        self.kind.reason()
+    }
+
+    /// The message without the path, as the cause in `metav1.Status` carries it.
+    pub fn message(&self) -> String {
+        let mut message = self.kind.words().to_owned();
+        if self.kind.shows_value() {
+            message.push_str(": ");
+            message += &match &self.bad_value {
+                Value::Null => "\"null\"".to_owned(),
+                value => value.to_string(),
+            };
+        }
+        if !self.detail.is_empty() {
+            message.push_str(": ");
+            message += &self.detail;
+        }
+        message
     }
 }
 
 impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.field, self.body())
+        write!(f, "{}: {}", self.field, self.message())
     }
 }
 

@@ -96,6 +96,23 @@ impl<'p, 'v> Field<'p, 'v> {
         self.child(Segment::Key(key), self.map().and_then(|map| map.get(key)))
     }
 
+    /// This path with another field's value: for faults that Kubernetes reports elsewhere than where
+    /// the value stands.
+    pub fn holding(&self, other: &Field<'_, 'v>) -> Field<'_, 'v> {
+        let Field {
+            faults,
+            parent,
+            segment,
+            ..
+        } = *self;
+        Field {
+            faults,
+            parent,
+            segment,
+            tree: other.tree,
+        }
+    }
+
     /// The items of a list; none when it is absent.
     pub fn items(&self) -> impl ExactSizeIterator<Item = Field<'_, 'v>> {
         let list = self

@@ -7,8 +7,8 @@ use crate::object::Object;
 
 /// Defaulting and validation of one kind.
 ///
-/// A kind implements the required methods and those of `default`, `check`, `check_update` and
-/// `check_status` that it has something to say in; callers use `default` and the `validate`
+/// A kind implements the required methods and those of `default`, `check`, `check_create`,
+/// `check_update` and `check_status` that it has something to say in; callers use `default` and the `validate`
 /// methods, which add what is the same for every kind.
 pub trait Rules: Send + Sync {
     /// How objects of this kind may be called.
@@ -27,6 +27,11 @@ pub trait Rules: Send + Sync {
         let _ = object;
     }
 
+    /// Checks what only a new object must not have.
+    fn check_create(&self, object: &Field) {
+        let _ = object;
+    }
+
     /// Checks what an update must not change. The new object has been checked as it stands.
     fn check_update(&self, new: &Field, old: &Field) {
         let _ = (new, old);
@@ -42,6 +47,7 @@ pub trait Rules: Send + Sync {
         collect(object, |root| {
             metadata::check(root, self.name_rule(), self.is_namespaced());
             self.check(root);
+            self.check_create(root);
         })
     }
 

@@ -118,6 +118,11 @@ pub fn requests(pod: &Pod) -> Resources {
     total
 }
 
+/// What the containers request together, before pod-level requests and overhead.
+pub fn container_requests_together(pod: &Pod) -> Resources {
+    aggregate(pod, |container| list_of(container, |r| r.requests.as_ref()))
+}
+
 /// What the pod may use at most, for the resources that it limits; zero means unlimited.
 pub fn limits(pod: &Pod) -> Resources {
     let mut total = aggregate(pod, |container| list_of(container, |r| r.limits.as_ref()));

@@ -1,0 +1,134 @@
+//! The command line, which other tools rely on.
+
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, str::FromStr};
+
+use clap::{Parser, ValueEnum};
+
+/// A Kubernetes cluster in one process.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "cluster", version)]
+pub(crate) struct Args {
+    /// State directory: objects, keys, and what nodes need
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: PathBuf,
+    /// Where the administrator's kubeconfig is written [default: DATA_DIR/kubeconfig]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Port of the API
+    #[arg(long, default_value_t = 6443)]
+    pub(crate) port: u16,
+    /// Nodes: cri (this machine), hollow or hollow:N (simulated), none
+    #[arg(long, default_value = "cri")]
+    pub(crate) node: NodeKind,
+    /// Objects are kept in: embedded (DATA_DIR), memory, etcd=URL[,URL]
+    #[arg(long, default_value = "embedded")]
+    pub(crate) store: StoreKind,
+    /// Use this containerd rather than one of the cluster's own
+    #[arg(long, value_name = "PATH")]
+    pub(crate) containerd_socket: Option<PathBuf>,
+    /// Image archives (OCI layout in .tar) to load at start [default: images/ beside this program]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) image_dir: Option<PathBuf>,
+    /// Address at which pods reach the API [default: the one of the default route]
+    #[arg(long, value_name = "IP")]
+    pub(crate) advertise_address: Option<IpAddr>,
+    /// Parts to leave out, so that a stock component can take their place
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
+    pub(crate) without: Vec<Part>,
+    /// Remove all that earlier runs on DATA_DIR made, except the data, and exit
+    #[arg(long)]
+    pub(crate) teardown: bool,
+}
+
+impl Args {
+    /// Whether a part is to run.
+    pub(crate) fn with(&self, part: Part) -> bool {
+        !self.without.iter().copied().collect::<BTreeSet<_>>().contains(&part)
+    }
+}
+
+/// A part that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Part {
+    Scheduler,
+    Controllers,
+    Kubelet,
+    Proxy,
+    Dns,
+}
+
+/// What `--node` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NodeKind {
+    Cri,
+    Hollow(usize),
+    None,
+}
+
+impl FromStr for NodeKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "cri" => Ok(NodeKind::Cri),
+            None if text == "hollow" => Ok(NodeKind::Hollow(1)),
+            None if text == "none" => Ok(NodeKind::None),
+            Some(("hollow", count)) => match count.parse() {
+                Ok(count @ 1..) => Ok(NodeKind::Hollow(count)),
+                _ => Err(format!("{count} is no count of nodes")),
+            },
+            _ => Err("expected cri, hollow, hollow:N or none".into()),
+        }
+    }
+}
+
+/// What `--store` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    Embedded,
+    Memory,
+    Etcd(Vec<String>),
+}
+
+impl FromStr for StoreKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            None if text == "embedded" => Ok(StoreKind::Embedded),
+            None if text == "memory" => Ok(StoreKind::Memory),
+            Some(("etcd", urls)) if !urls.is_empty() => {
+                Ok(StoreKind::Etcd(urls.split(',').map(str::to_owned).collect()))
+            }
+            _ => Err("expected embedded, memory or etcd=URL[,URL]".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_form_parses() {
+        let args = Args::try_parse_from([
+            "cluster", "--data-dir", "/d", "--kubeconfig", "/k", "--port", "1", "--node", "hollow:3",
+            "--store", "etcd=http://a:1,http://b:2", "--containerd-socket", "/s", "--image-dir", "/i",
+            "--advertise-address", "192.0.2.1", "--without", "scheduler,dns",
+        ])
+        .unwrap();
+        assert_eq!(args.node, NodeKind::Hollow(3));
+        assert_eq!(args.store, StoreKind::Etcd(vec!["http://a:1".into(), "http://b:2".into()]));
+        assert!(!args.with(Part::Dns) && args.with(Part::Kubelet));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for node in ["hollow:0", "hollow:x", "docker", ""] {
+            assert!(node.parse::<NodeKind>().is_err(), "{node}");
+        }
+        for store in ["etcd", "etcd=", "redis"] {
+            assert!(store.parse::<StoreKind>().is_err(), "{store}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What a real node needs around the node agent: its container runtime, pod network and images.
+
+pub(crate) mod cni;
+pub(crate) mod containerd;
+pub(crate) mod image;

@@ -1,0 +1,15 @@
+//! Kinds of the core group.
+
+pub mod binding;
+pub mod config_map;
+pub mod endpoints;
+pub mod event;
+pub mod namespace;
+pub mod node;
+pub mod pod;
+mod pod_spec;
+pub(super) mod pod_template;
+mod pod_update;
+pub mod secret;
+pub mod service;
+pub mod service_account;

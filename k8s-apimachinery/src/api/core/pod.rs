@@ -1,0 +1,147 @@
+//! Pod: containers that run together on one node.
+
+use serde_json::{Map, Value};
+
+use super::pod_spec::{self, Stage, resources};
+use super::pod_update;
+use crate::api::{Edit, Field, NameRule, Rules};
+use crate::object::Object;
+use crate::pod::request;
+
+/// Rules of `v1` `Pod`.
+pub struct Pod;
+
+impl Rules for Pod {
+    fn name_rule(&self) -> NameRule {
+        NameRule::Subdomain
+    }
+
+    fn is_namespaced(&self) -> bool {
+        true
+    }
+
+    fn default(&self, object: &mut Object) {
+        let spec = object.as_map_mut().ensure("spec");
+        pod_spec::default(spec);
+        default_alone(spec);
+        default_pod_requests(object);
+    }
+
+    fn check(&self, object: &Field) {
+        pod_spec::check(&object.get("spec"));
+    }
+
+    fn check_create(&self, object: &Field) {
+        let spec = object.get("spec");
+        let ephemeral = spec.get("ephemeralContainers");
+        if !ephemeral.is_empty() {
+            ephemeral.forbidden("cannot be set on create");
+        }
+    }
+
+    fn check_update(&self, new: &Field, old: &Field) {
+        pod_update::check(&new.get("spec"), &old.get("spec"));
+    }
+
+    fn check_status(&self, new: &Field, old: &Field) {
+        let (spec, old_spec) = (new.get("spec"), old.get("spec"));
+        let node_name = spec.get("nodeName");
+        if !node_name.same_as(&old_spec.get("nodeName")) {
+            node_name.forbidden("may not be changed directly");
+        }
+        let status = new.get("status");
+        let nominated = status.get("nominatedNodeName");
+        if !nominated.is_empty() {
+            nominated.invalid_for(crate::name::dns1123_subdomain(nominated.str()));
+        }
+        check_restarts(new, old);
+    }
+}
+
+/// Fills in what is left open in templates, and decided when a pod is made.
+fn default_alone(spec: &mut Map<String, Value>) {
+    spec.fill("enableServiceLinks", true);
+    let host_network = spec.get("hostNetwork") == Some(&Value::Bool(true));
+    for stage in [Stage::Init, Stage::Main] {
+        for container in spec.objects(stage.field()) {
+            resources::request_what_is_limited(container);
+            if host_network {
+                container.objects("ports").for_each(publish_on_host);
+            }
+        }
+    }
+}
+
+fn publish_on_host(port: &mut Map<String, Value>) {
+    let is_published = port.get("hostPort").and_then(Value::as_i64).unwrap_or(0) != 0;
+    if !is_published && let Some(number) = port.get("containerPort").cloned() {
+        port.insert("hostPort".to_owned(), number);
+    }
+}
+
+/// A pod that limits resources as a whole requests what its containers do together, else its limit.
+fn default_pod_requests(object: &mut Object) {
+    let path = ["spec", "resources", "limits"];
+    let Some(Value::Object(limits)) = object.get(&path).cloned() else {
+        return;
+    };
+    let Ok(pod) = object.view::<k8s_openapi::api::core::v1::Pod>() else {
+        return;
+    };
+    let together = request::container_requests_together(&pod);
+    let requests = object
+        .as_map_mut()
+        .ensure("spec")
+        .ensure("resources")
+        .ensure("requests");
+    for (name, unit) in [("cpu", "m"), ("memory", "")] {
+        let amount = together.get(name);
+        if amount == 0 || requests.contains_key(name) {
+            continue;
+        }
+        let whole = amount % 1000 == 0 && unit == "m";
+        let text = if whole {
+            (amount / 1000).to_string()
+        } else {
+            format!("{amount}{unit}")
+        };
+        requests.insert(name.to_owned(), text.into());
+    }
+    for (name, limit) in limits {
+        if request::is_pod_level_resource(&name) {
+            requests.entry(name).or_insert(limit);
+        }
+    }
+}
+
+/// A container that has ended for good doesn't come back.
+fn check_restarts(new: &Field, old: &Field) {
+    let spec = new.get("spec");
+    let policy = spec.get("restartPolicy");
+    if policy.str() == "Always" {
+        return;
+    }
+    let (status, old_status) = (new.get("status"), old.get("status"));
+    let (list, old_list) = (
+        status.get("containerStatuses"),
+        old_status.get("containerStatuses"),
+    );
+    for status in list.items() {
+        let name = status.get("name").str();
+        let was = old_list.items().find(|old| old.get("name").str() == name);
+        let Some(was) = was else { continue };
+        let was = was.get("state");
+        let ended = was.get("terminated");
+        if !ended.is_set() {
+            continue;
+        }
+        let may_retry = policy.str() == "OnFailure" && ended.get("exitCode").int() != Some(0);
+        let state = status.get("state");
+        if !may_retry && !state.get("terminated").is_set() {
+            state.forbidden("may not be transitioned to non-terminated state");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

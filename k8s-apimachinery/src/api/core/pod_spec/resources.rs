@@ -1,0 +1,152 @@
+//! Requests and limits of containers and pods.
+
+use serde_json::{Map, Value};
+
+use crate::api::edit::Edit;
+use crate::api::field::Field;
+use crate::name;
+use crate::quantity::Quantity;
+
+/// Requests what is limited but not requested. Pods only: templates keep what was written.
+pub(in crate::api::core) fn request_what_is_limited(container: &mut Map<String, Value>) {
+    let Some(resources) = container.object("resources") else {
+        return;
+    };
+    let Some(Value::Object(limits)) = resources.get("limits").cloned() else {
+        return;
+    };
+    let requests = resources.ensure("requests");
+    for (name, amount) in limits {
+        requests.entry(name).or_insert(amount);
+    }
+}
+
+/// Checks a container's resources.
+pub(super) fn check_container(resources: &Field) {
+    check_both(
+        resources,
+        is_container_resource,
+        "must be a standard resource for containers",
+    );
+    for claim in resources.get("claims").items() {
+        claim.get("name").must_be_set();
+    }
+}
+
+/// Checks the resources and the overhead of the pod as a whole.
+pub(super) fn check_pod(spec: &Field) {
+    let resources = spec.get("resources");
+    check_both(
+        &resources,
+        is_pod_resource,
+        "must be a standard resource for pods",
+    );
+    if resources.get("claims").is_set() {
+        resources
+            .get("claims")
+            .forbidden("claims cannot be set for Resources at pod-level");
+    }
+    for (name, amount) in spec.get("overhead").entries() {
+        check_amount(&amount, name);
+    }
+}
+
+/// Checks a list of resources: each a quantity that isn't negative.
+pub(crate) fn check_list(list: &Field) {
+    for (name, amount) in list.entries() {
+        check_name(&amount, name);
+        check_amount(&amount, name);
+    }
+}
+
+fn check_both(resources: &Field, is_known: fn(&str) -> bool, unknown: &str) {
+    if !resources.is_set() {
+        return;
+    }
+    let (limits, requests) = (resources.get("limits"), resources.get("requests"));
+    for list in [&limits, &requests] {
+        for (name, amount) in list.entries() {
+            check_name(&amount, name);
+            if !name.contains('/') && !is_known(name) {
+                amount.invalid_value(name, unknown);
+            }
+            check_amount(&amount, name);
+        }
+    }
+    for (name, request) in requests.entries() {
+        check_against_limit(name, &request, &limits.key(name));
+    }
+    for (name, limit) in limits.entries() {
+        if !may_overcommit(name) && !requests.key(name).is_set() {
+            limit.required("Limit must be set for non overcommitable resources");
+        }
+    }
+    check_huge_pages(resources, &limits, &requests);
+}
+
+fn check_against_limit(name: &str, request: &Field, limit: &Field) {
+    let (Some(requested), Some(limited)) = (quantity(request), quantity(limit)) else {
+        if !may_overcommit(name) && !limit.is_set() {
+            limit.required("Limit must be set for non overcommitable resources");
+        }
+        return;
+    };
+    if !may_overcommit(name) && requested != limited {
+        request.invalid(format!("must be equal to {name} limit of {}", text(limit)));
+    } else if requested > limited {
+        request.invalid(format!(
+            "must be less than or equal to {name} limit of {}",
+            text(limit)
+        ));
+    }
+}
+
+fn check_huge_pages(resources: &Field, limits: &Field, requests: &Field) {
+    let names = || [limits, requests].into_iter().flat_map(|list| list.names());
+    let has_huge_pages = names().any(|name| name.starts_with("hugepages-"));
+    if has_huge_pages && !names().any(|name| matches!(name, "cpu" | "memory")) {
+        resources.forbidden("HugePages require cpu or memory");
+    }
+}
+
+fn check_name(amount: &Field, resource: &str) {
+    for message in name::qualified_name(resource) {
+        amount.invalid_value(resource, message);
+    }
+}
+
+fn check_amount(amount: &Field, name: &str) {
+    let Some(quantity) = quantity(amount) else {
+        return;
+    };
+    if quantity.milli_value() < 0 {
+        amount.invalid("must be greater than or equal to 0");
+    }
+    // Fractions of a byte, of a pod or of a device make no sense; of bytes they are tolerated.
+    let is_counted = name.contains('/') || matches!(name, "pods" | "services");
+    if is_counted && quantity.milli_value() % 1000 != 0 {
+        amount.invalid("must be an integer");
+    }
+}
+
+fn quantity(amount: &Field) -> Option<Quantity> {
+    amount.value().and_then(Value::as_str)?.parse().ok()
+}
+
+fn text<'v>(amount: &Field<'_, 'v>) -> &'v str {
+    amount.str()
+}
+
+fn is_container_resource(name: &str) -> bool {
+    matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-")
+}
+
+fn is_pod_resource(name: &str) -> bool {
+    crate::pod::request::is_pod_level_resource(name)
+}
+
+/// Whether less may be requested than is limited: not for huge pages and extended resources.
+fn may_overcommit(name: &str) -> bool {
+    let is_native = !name.contains('/') || name.contains("kubernetes.io/");
+    is_native && !name.starts_with("hugepages-")
+}

@@ -1,0 +1,281 @@
+//! Volumes: where files come from.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::env::{check_field_ref, check_resource_ref, default_field_ref};
+use super::image;
+use crate::api::core::config_map::check_key;
+use crate::api::edit::Edit;
+use crate::api::field::Field;
+use crate::name;
+use crate::quantity::Quantity;
+
+/// Names of the pod's volumes, for the mounts to refer to.
+pub(super) type Volumes<'v> = HashSet<&'v str>;
+
+/// 0644: owner writes, all read.
+const FILE_MODE: i64 = 0o644;
+const HOST_PATH_TYPES: [&str; 8] = [
+    "",
+    "BlockDevice",
+    "CharDevice",
+    "Directory",
+    "DirectoryOrCreate",
+    "File",
+    "FileOrCreate",
+    "Socket",
+];
+/// Fields of the pod that a file may show.
+const FIELDS: [&str; 5] = [
+    "metadata.annotations",
+    "metadata.labels",
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+];
+
+/// Fills in one volume. One without a source is an empty directory.
+pub(super) fn default(volume: &mut Map<String, Value>) {
+    if !volume
+        .iter()
+        .any(|(field, source)| field != "name" && !source.is_null())
+    {
+        volume.ensure("emptyDir");
+    }
+    for source in ["secret", "configMap", "downwardAPI", "projected"] {
+        if let Some(source) = volume.object(source) {
+            source.fill("defaultMode", FILE_MODE);
+            source.objects("items").for_each(default_downward_item);
+            source.objects("sources").for_each(default_projection);
+        }
+    }
+    if let Some(host_path) = volume.object("hostPath")
+        && !host_path.contains_key("type")
+    {
+        host_path.insert("type".to_owned(), "".into());
+    }
+    if let Some(oci) = volume.object("image") {
+        let policy = image::default_pull_policy(oci.text("reference"));
+        oci.fill("pullPolicy", policy);
+    }
+    let template = volume
+        .object("ephemeral")
+        .and_then(|e| e.object("volumeClaimTemplate"));
+    if let Some(spec) = template.and_then(|template| template.object("spec")) {
+        spec.fill("volumeMode", "Filesystem");
+    }
+}
+
+fn default_projection(projection: &mut Map<String, Value>) {
+    if let Some(token) = projection.object("serviceAccountToken") {
+        token.fill("expirationSeconds", 3600);
+    }
+    if let Some(downward) = projection.object("downwardAPI") {
+        downward.objects("items").for_each(default_downward_item);
+    }
+}
+
+fn default_downward_item(item: &mut Map<String, Value>) {
+    item.object("fieldRef")
+        .into_iter()
+        .for_each(default_field_ref);
+    if let Some(resource) = item.object("resourceFieldRef") {
+        resource.fill("divisor", "0");
+    }
+}
+
+/// Checks all volumes and returns their names.
+pub(super) fn check_all<'v>(volumes: &Field<'_, 'v>) -> Volumes<'v> {
+    let mut names = Volumes::new();
+    for volume in volumes.items() {
+        let name = volume.get("name");
+        if name.must_be_set() {
+            name.invalid_for(name::dns1123_label(name.str()));
+            if !names.insert(name.str()) {
+                name.duplicate();
+            }
+        }
+        check_source(&volume);
+    }
+    names
+}
+
+fn check_source(volume: &Field) {
+    let mut sources = volume.names().filter(|field| *field != "name");
+    let Some(kind) = sources.next() else {
+        volume.required("must specify a volume type");
+        return;
+    };
+    for other in sources {
+        volume
+            .get(other)
+            .forbidden("may not specify more than 1 volume type");
+    }
+    let source = volume.get(kind);
+    match kind {
+        "emptyDir" => check_empty_dir(&source),
+        "hostPath" => check_host_path(&source),
+        "secret" => {
+            source.get("secretName").must_be_set();
+            check_files(&source);
+        }
+        "configMap" => {
+            source.get("name").must_be_set();
+            check_files(&source);
+        }
+        "downwardAPI" => {
+            check_mode(&source.get("defaultMode"));
+            source
+                .get("items")
+                .items()
+                .for_each(|item| check_downward_item(&item));
+        }
+        "projected" => check_projected(&source),
+        "persistentVolumeClaim" => {
+            source.get("claimName").must_be_set();
+        }
+        "nfs" => {
+            source.get("server").must_be_set();
+            let path = source.get("path");
+            if path.must_be_set() && !path.str().starts_with('/') {
+                path.invalid("must be an absolute path");
+            }
+        }
+        "csi" => {
+            source.get("driver").must_be_set();
+        }
+        "image" => {
+            source.get("reference").must_be_set();
+            source
+                .get("pullPolicy")
+                .may_be_one_of(&["Always", "IfNotPresent", "Never"]);
+        }
+        "ephemeral" => {
+            let template = source.get("volumeClaimTemplate");
+            template.must_be_set();
+        }
+        _ => {}
+    }
+}
+
+fn check_empty_dir(source: &Field) {
+    let limit = source.get("sizeLimit");
+    let size = limit.str().parse::<Quantity>().ok();
+    if size.is_some_and(|size| size.value() < 0) {
+        limit.invalid("SizeLimit field must be a valid resource quantity");
+    }
+    let medium = source.get("medium");
+    let is_known = matches!(medium.str(), "" | "Memory" | "HugePages")
+        || medium.str().starts_with("HugePages-");
+    if !is_known {
+        medium.unsupported(&["", "HugePages", "Memory"]);
+    }
+}
+
+fn check_host_path(source: &Field) {
+    let path = source.get("path");
+    if path.must_be_set() && path.str().split('/').any(|part| part == "..") {
+        path.invalid("must not contain '..'");
+    }
+    source.get("type").may_be_one_of(&HOST_PATH_TYPES);
+}
+
+fn check_files(source: &Field) {
+    check_mode(&source.get("defaultMode"));
+    for item in source.get("items").items() {
+        let (key, path) = (item.get("key"), item.get("path"));
+        if key.must_be_set() {
+            check_key(&key, key.str());
+        }
+        if path.must_be_set() {
+            check_descending_path(&path);
+        }
+        check_mode(&item.get("mode"));
+    }
+}
+
+fn check_downward_item(item: &Field) {
+    let path = item.get("path");
+    if path.must_be_set() {
+        check_descending_path(&path);
+    }
+    let (field_ref, resource_ref) = (item.get("fieldRef"), item.get("resourceFieldRef"));
+    if field_ref.is_set() {
+        check_field_ref(&field_ref, &FIELDS);
+        if resource_ref.is_set() {
+            item.invalid("fieldRef and resourceFieldRef can not be specified simultaneously");
+        }
+    } else if resource_ref.is_set() {
+        resource_ref.get("containerName").must_be_set();
+        check_resource_ref(&resource_ref);
+    } else {
+        item.required("one of fieldRef and resourceFieldRef is required");
+    }
+    check_mode(&item.get("mode"));
+}
+
+fn check_projected(source: &Field) {
+    check_mode(&source.get("defaultMode"));
+    for projection in source.get("sources").items() {
+        let kinds: Vec<_> = projection.names().collect();
+        for other in kinds.iter().skip(1) {
+            projection
+                .get(other)
+                .forbidden("may not specify more than 1 volume type");
+        }
+        let Some(kind) = kinds.first() else {
+            projection.required("must specify a volume type");
+            continue;
+        };
+        let inner = projection.get(kind);
+        match *kind {
+            "secret" | "configMap" => {
+                inner.get("name").must_be_set();
+                check_files(&inner);
+            }
+            "downwardAPI" => {
+                inner
+                    .get("items")
+                    .items()
+                    .for_each(|item| check_downward_item(&item));
+            }
+            "serviceAccountToken" => check_token(&inner),
+            _ => {}
+        }
+    }
+}
+
+fn check_token(token: &Field) {
+    const MIN_SECONDS: i64 = 10 * 60;
+    let (expiration, path) = (token.get("expirationSeconds"), token.get("path"));
+    match expiration.int() {
+        Some(seconds) if seconds < MIN_SECONDS => {
+            expiration.invalid("may not specify a duration less than 10 minutes");
+        }
+        Some(seconds) if seconds > 1 << 32 => {
+            expiration.invalid("may not specify a duration larger than 2^32 seconds");
+        }
+        _ => {}
+    }
+    if path.must_be_set() {
+        check_descending_path(&path);
+    }
+}
+
+fn check_mode(mode: &Field) {
+    if mode.int().is_some_and(|mode| !(0..=0o777).contains(&mode)) {
+        mode.invalid("must be a number between 0 and 0777 (octal), both inclusive");
+    }
+}
+
+/// A path inside a volume: relative, and never up.
+pub(super) fn check_descending_path(path: &Field) {
+    if path.str().starts_with('/') {
+        path.invalid("must be a relative path");
+    }
+    if path.str().split('/').any(|part| part == "..") {
+        path.invalid("must not contain '..'");
+    }
+}

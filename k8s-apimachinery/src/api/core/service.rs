@@ -1,0 +1,388 @@
+//! Service: one stable address in front of pods.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value, json};
+
+use super::pod_spec::{check_ip, check_port_number_or_name};
+use crate::api::metadata::{check_label_key, check_labels};
+use crate::api::{Edit, Field, NameRule, Rules};
+use crate::name;
+use crate::object::Object;
+
+const DAY: i64 = 86_400;
+const AFFINITY_SECONDS: i64 = 3 * 60 * 60;
+const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
+const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+
+/// Rules of `v1` `Service`.
+pub struct Service;
+
+impl Rules for Service {
+    fn name_rule(&self) -> NameRule {
+        NameRule::Label
+    }
+
+    fn is_namespaced(&self) -> bool {
+        true
+    }
+
+    fn default(&self, object: &mut Object) {
+        let spec = object.as_map_mut().ensure("spec");
+        default_affinity(spec);
+        spec.fill("type", "ClusterIP");
+        spec.objects("ports").for_each(default_port);
+        if is_externally_accessible(spec) {
+            spec.fill("externalTrafficPolicy", "Cluster");
+        }
+        if spec.text("type") != "ExternalName" {
+            spec.fill("internalTrafficPolicy", "Cluster");
+        }
+        if spec.text("type") == "LoadBalancer" {
+            spec.fill("allocateLoadBalancerNodePorts", true);
+        }
+    }
+
+    fn check(&self, object: &Field) {
+        let spec = object.get("spec");
+        check_ports(&spec);
+        check_affinity(&spec);
+        check_type(&spec);
+        check_cluster_ips(&spec);
+        check_policies(&spec);
+        check_labels(&spec.get("selector"));
+        spec.get("externalIPs").items().for_each(|ip| check_ip(&ip));
+    }
+
+    fn check_update(&self, new: &Field, old: &Field) {
+        let (spec, old) = (new.get("spec"), old.get("spec"));
+        let is_named = |spec: &Field| spec.get("type").str() == "ExternalName";
+        // An address can be given up or taken only together with the type.
+        if !is_named(&spec) && !is_named(&old) {
+            let (ips, old_ips) = (spec.get("clusterIPs"), old.get("clusterIPs"));
+            let (ip, old_ip) = (spec.get("clusterIP"), old.get("clusterIP"));
+            if !old_ip.is_empty() && !ip.same_as(&old_ip) {
+                let first = ips.items().next();
+                match first {
+                    Some(first) => first.holding(&ips).invalid("may not change once set"),
+                    None => ip.invalid("may not change once set"),
+                }
+            } else if old_ips.len() > 1 && ips.len() > 1 && !ips.same_as(&old_ips) {
+                ips.invalid("may not change once set");
+            }
+        }
+        let is_balanced = |spec: &Field| spec.get("type").str() == "LoadBalancer";
+        if is_balanced(&spec) && is_balanced(&old) {
+            let (class, old_class) = (spec.get("loadBalancerClass"), old.get("loadBalancerClass"));
+            if !class.same_as(&old_class) {
+                class.invalid("may not change once set");
+            }
+        }
+    }
+}
+
+fn default_affinity(spec: &mut Map<String, Value>) {
+    spec.fill("sessionAffinity", "None");
+    match spec.text("sessionAffinity") {
+        "None" => {
+            spec.remove("sessionAffinityConfig");
+        }
+        "ClientIP" => {
+            let client_ip = spec.ensure("sessionAffinityConfig").ensure("clientIP");
+            client_ip.fill("timeoutSeconds", AFFINITY_SECONDS);
+        }
+        _ => {}
+    }
+}
+
+fn default_port(port: &mut Map<String, Value>) {
+    port.fill("protocol", "TCP");
+    let is_given = match port.get("targetPort") {
+        Some(Value::String(name)) => !name.is_empty(),
+        Some(Value::Number(number)) => number.as_i64() != Some(0),
+        _ => false,
+    };
+    if !is_given && let Some(number) = port.get("port").cloned() {
+        port.insert("targetPort".to_owned(), number);
+    }
+}
+
+fn is_externally_accessible(spec: &Map<String, Value>) -> bool {
+    let has_external_ips = spec.get("externalIPs").is_some_and(|ips| *ips != json!([]));
+    match spec.text("type") {
+        "LoadBalancer" | "NodePort" => true,
+        "ClusterIP" => has_external_ips,
+        _ => false,
+    }
+}
+
+fn is_headless(spec: &Field) -> bool {
+    spec.get("clusterIP").str() == "None"
+}
+
+fn check_ports(spec: &Field) {
+    let ports = spec.get("ports");
+    let type_ = spec.get("type").str();
+    if ports.is_empty() && !is_headless(spec) && type_ != "ExternalName" {
+        ports.required("");
+    }
+    let (mut names, mut addresses, mut node_ports) =
+        (HashSet::new(), HashSet::new(), HashSet::new());
+    for port in ports.items() {
+        check_port(&port, ports.len() > 1, type_);
+        let [name, number, protocol, node_port] =
+            ["name", "port", "protocol", "nodePort"].map(|field| port.get(field));
+        if !name.is_empty() && !names.insert(name.str()) {
+            name.duplicate();
+        }
+        if !addresses.insert((protocol.str(), number.int())) {
+            port.duplicate_value(json!({"port": number.int(), "protocol": protocol.str()}));
+        }
+        let taken = node_port.int().filter(|n| *n != 0);
+        if taken.is_some() && !node_ports.insert((protocol.str(), taken)) {
+            node_port.duplicate();
+        }
+    }
+}
+
+fn check_port(port: &Field, needs_name: bool, type_: &str) {
+    let name = port.get("name");
+    if !name.is_empty() {
+        name.invalid_for(name::dns1123_label(name.str()));
+    } else if needs_name {
+        name.required("");
+    }
+    port.get("port").must_be_port();
+    port.get("protocol").must_be_one_of(&PROTOCOLS);
+    check_port_number_or_name(&port.get("targetPort"));
+    let app_protocol = port.get("appProtocol");
+    if app_protocol.is_set() {
+        check_label_key(&app_protocol, app_protocol.str());
+    }
+    let node_port = port.get("nodePort");
+    if node_port.int().unwrap_or(0) == 0 {
+        return;
+    }
+    match type_ {
+        "ClusterIP" => node_port.forbidden("may not be used when `type` is 'ClusterIP'"),
+        "ExternalName" => node_port.forbidden("may not be used when `type` is 'ExternalName'"),
+        _ => node_port.must_be_port(),
+    }
+}
+
+fn check_affinity(spec: &Field) {
+    let (affinity, config) = (
+        spec.get("sessionAffinity"),
+        spec.get("sessionAffinityConfig"),
+    );
+    affinity.must_be_one_of(&["ClientIP", "None"]);
+    match affinity.str() {
+        "None" if config.is_set() => {
+            config.forbidden("must not be set when session affinity is None");
+        }
+        "ClientIP" => {
+            let client_ip = config.get("clientIP");
+            let seconds = client_ip.get("timeoutSeconds");
+            if !seconds.int().is_some_and(|s| 0 < s && s <= DAY) {
+                seconds.invalid(format!("must be greater than 0 and less than {DAY}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn check_type(spec: &Field) {
+    let type_ = spec.get("type");
+    type_.must_be_one_of(&TYPES);
+    if type_.str() != "ExternalName" {
+        return;
+    }
+    let external_name = spec.get("externalName");
+    if external_name.must_be_set() {
+        let name = external_name.str();
+        external_name.invalid_for(name::dns1123_subdomain(
+            name.strip_suffix('.').unwrap_or(name),
+        ));
+    }
+    for field in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        let field = spec.get(field);
+        if !field.is_empty() {
+            field.forbidden("may not be set for ExternalName services");
+        }
+    }
+}
+
+fn check_cluster_ips(spec: &Field) {
+    let (ip, ips) = (spec.get("clusterIP"), spec.get("clusterIPs"));
+    let first = ips.items().next().map(|first| first.str());
+    if first.is_some_and(|first| !ip.is_empty() && first != ip.str()) {
+        ips.invalid("first value must match `clusterIP`");
+    }
+    for (at, ip) in ips.items().enumerate() {
+        match ip.str() {
+            "None" if at == 0 => {}
+            _ => check_ip(&ip),
+        }
+    }
+    if ips.is_empty() && !matches!(ip.str(), "" | "None") {
+        check_ip(&ip);
+    }
+    if is_headless(spec) && spec.get("type").str() == "LoadBalancer" {
+        ip.invalid("may not be set to 'None' for LoadBalancer services");
+    }
+    if is_headless(spec) && spec.get("type").str() == "NodePort" {
+        ip.invalid("may not be set to 'None' for NodePort services");
+    }
+}
+
+fn check_policies(spec: &Field) {
+    let external = spec.get("externalTrafficPolicy");
+    let is_accessible = spec.map().is_some_and(is_externally_accessible);
+    if is_accessible {
+        external.must_be_one_of(&["Cluster", "Local"]);
+    } else if !external.is_empty() {
+        external.invalid("may only be set for externally-accessible services");
+    }
+    spec.get("internalTrafficPolicy")
+        .may_be_one_of(&["Cluster", "Local"]);
+    let health = spec.get("healthCheckNodePort");
+    let needs_health = spec.get("type").str() == "LoadBalancer" && external.str() == "Local";
+    if health.int().unwrap_or(0) != 0 && !needs_health {
+        health.invalid(
+            "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'",
+        );
+    }
+    spec.get("ipFamilyPolicy").may_be_one_of(&[
+        "SingleStack",
+        "PreferDualStack",
+        "RequireDualStack",
+    ]);
+    let families = spec.get("ipFamilies");
+    let mut seen = HashSet::new();
+    for family in families.items() {
+        family.may_be_one_of(&["IPv4", "IPv6"]);
+        if !seen.insert(family.str()) {
+            family.duplicate();
+        }
+    }
+    spec.get("trafficDistribution").may_be_one_of(&[
+        "PreferClose",
+        "PreferSameNode",
+        "PreferSameZone",
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{check_create, check_defaults, check_update, named};
+    use expect_test::expect;
+
+    fn service(spec: Value) -> Object {
+        named(json!({"spec": spec}))
+    }
+
+    #[test]
+    fn ports_and_policies_are_filled_in() {
+        check_defaults(
+            &Service,
+            service(
+                json!({"type": "NodePort", "ports": [{"port": 80}, {"port": 81, "targetPort": "web"}]}),
+            ),
+            &expect![[r#"
+                {
+                  "metadata": {
+                    "name": "x",
+                    "namespace": "default"
+                  },
+                  "spec": {
+                    "externalTrafficPolicy": "Cluster",
+                    "internalTrafficPolicy": "Cluster",
+                    "ports": [
+                      {
+                        "port": 80,
+                        "protocol": "TCP",
+                        "targetPort": 80
+                      },
+                      {
+                        "port": 81,
+                        "protocol": "TCP",
+                        "targetPort": "web"
+                      }
+                    ],
+                    "sessionAffinity": "None",
+                    "type": "NodePort"
+                  }
+                }"#]],
+        );
+    }
+
+    #[test]
+    fn client_affinity_lasts_three_hours() {
+        let mut object = service(json!({"sessionAffinity": "ClientIP", "ports": [{"port": 80}]}));
+        Service.default(&mut object);
+        let path = [
+            "spec",
+            "sessionAffinityConfig",
+            "clientIP",
+            "timeoutSeconds",
+        ];
+        assert_eq!(object.get(&path), Some(&json!(10_800)));
+    }
+
+    #[test]
+    fn several_ports_need_names() {
+        check_create(
+            &Service,
+            service(json!({"ports": [{"port": 80}, {"port": 0, "name": "b"}]})),
+            &[
+                "spec.ports[0].name: Required value",
+                "spec.ports[1].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+                "spec.ports[1].targetPort: Invalid value: 0: must be between 1 and 65535, inclusive",
+            ],
+        );
+        check_create(
+            &Service,
+            service(json!({})),
+            &["spec.ports: Required value"],
+        );
+        check_create(&Service, service(json!({"clusterIP": "None"})), &[]);
+    }
+
+    #[test]
+    fn external_names_have_no_address() {
+        check_create(
+            &Service,
+            service(json!({"type": "ExternalName", "externalName": "a.b"})),
+            &[],
+        );
+        check_create(
+            &Service,
+            service(json!({"type": "ExternalName"})),
+            &["spec.externalName: Required value"],
+        );
+    }
+
+    #[test]
+    fn node_ports_belong_to_reachable_types() {
+        check_create(
+            &Service,
+            service(json!({"ports": [{"port": 80, "nodePort": 30_000}]})),
+            &["spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"],
+        );
+    }
+
+    #[test]
+    fn the_cluster_ip_stays() {
+        let with = |ip: &str| {
+            service(json!({"clusterIP": ip, "clusterIPs": [ip], "ports": [{"port": 80}]}))
+        };
+        check_update(&Service, with("10.96.0.7"), with("10.96.0.7"), &[]);
+        check_update(
+            &Service,
+            with("10.96.0.7"),
+            with("10.96.0.8"),
+            &[r#"spec.clusterIPs[0]: Invalid value: ["10.96.0.8"]: may not change once set"#],
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! Checks of `metadata`, the same for every kind.
+
+use std::collections::HashSet;
+
+use super::field::Field;
+use crate::name;
+
+/// Bytes that all annotations of an object may have together.
+const MAX_ANNOTATIONS: usize = 256 * 1024;
+/// Finalizers that need no domain in front.
+const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orphan"];
+
+/// How objects of a kind may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameRule {
+    /// Labels separated by dots, 253 bytes at most: most kinds.
+    Subdomain,
+    /// One label of 63 bytes at most: namespaces and services.
+    Label,
+    /// Whatever fits into one segment of a path: roles and their bindings.
+    PathSegment,
+}
+
+impl NameRule {
+    /// What is wrong with the name, in Kubernetes' words; nothing when it is right.
+    pub fn faults(self, name: &str) -> Vec<String> {
+        match self {
+            Self::Subdomain => name::dns1123_subdomain(name),
+            Self::Label => name::dns1123_label(name),
+            Self::PathSegment => path_segment(name),
+        }
+    }
+
+    /// The same for a `generateName`, whose trailing dash the generated part makes right.
+    pub fn prefix_faults(self, prefix: &str) -> Vec<String> {
+        match (self, prefix.strip_suffix('-')) {
+            (Self::PathSegment, _) => path_segment(&format!("{prefix}a")),
+            (_, Some(stem)) if !stem.is_empty() => self.faults(&format!("{stem}a")),
+            _ => self.faults(prefix),
+        }
+    }
+}
+
+fn path_segment(name: &str) -> Vec<String> {
+    if matches!(name, "." | "..") {
+        return vec![format!("may not be '{name}'")];
+    }
+    let banned = ["/", "%"].into_iter().filter(|c| name.contains(c));
+    banned.map(|c| format!("may not contain '{c}'")).collect()
+}
+
+/// Checks the metadata of an object to be created.
+pub(crate) fn check(object: &Field, rule: NameRule, is_namespaced: bool) {
+    let metadata = object.get("metadata");
+    let generate_name = metadata.get("generateName");
+    if !generate_name.is_empty() {
+        generate_name.invalid_for(rule.prefix_faults(generate_name.str()));
+    }
+    let name = metadata.get("name");
+    if name.is_empty() {
+        name.required("name or generateName is required");
+    } else {
+        name.invalid_for(rule.faults(name.str()));
+    }
+    let namespace = metadata.get("namespace");
+    if !is_namespaced {
+        if !namespace.is_empty() {
+            namespace.forbidden("not allowed on this type");
+        }
+    } else if namespace.must_be_set() {
+        namespace.invalid_for(name::dns1123_label(namespace.str()));
+    }
+    check_contents(&metadata);
+}
+
+/// Checks the metadata of an update: what names an object never changes.
+pub(crate) fn check_update(new: &Field, old: &Field) {
+    let (metadata, old) = (new.get("metadata"), old.get("metadata"));
+    check_no_new_finalizers(&metadata, &old);
+    let generation = metadata.get("generation");
+    if generation.int().unwrap_or(0) < old.get("generation").int().unwrap_or(0) {
+        generation.invalid_value(generation.int().unwrap_or(0), "must not be decremented");
+    }
+    for field in ["name", "namespace"] {
+        metadata.get(field).must_not_change(&old.get(field));
+    }
+    // What the server sets may be left out: the stored value stays.
+    for field in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        let value = metadata.get(field);
+        if value.is_set() {
+            value.must_not_change(&old.get(field));
+        }
+    }
+    check_contents(&metadata);
+}
+
+fn check_contents(metadata: &Field) {
+    metadata.get("generation").must_not_be_negative();
+    check_labels(&metadata.get("labels"));
+    check_annotations(&metadata.get("annotations"));
+    check_owners(&metadata.get("ownerReferences"));
+    check_finalizers(&metadata.get("finalizers"));
+}
+
+/// Checks a map of labels. Faults are reported for the map as a whole, as Kubernetes does.
+pub(crate) fn check_labels(labels: &Field) {
+    for (key, value) in labels.entries() {
+        check_label_key(labels, key);
+        for message in name::label_value(value.str()) {
+            labels.invalid_value(value.str(), message);
+        }
+    }
+}
+
+/// Checks a label's key that stands in `field`.
+pub(crate) fn check_label_key(field: &Field, key: &str) {
+    for message in name::qualified_name(key) {
+        field.invalid_value(key, message);
+    }
+}
+
+/// Checks keys and total size of annotations.
+pub(crate) fn check_annotations(annotations: &Field) {
+    let mut size = 0;
+    for (key, value) in annotations.entries() {
+        size += key.len() + value.str().len();
+        // Unlike label keys, annotation keys may have capitals in their domain.
+        for message in name::qualified_name(&key.to_lowercase()) {
+            annotations.invalid_value(key, message);
+        }
+    }
+    if size > MAX_ANNOTATIONS {
+        annotations.too_long(MAX_ANNOTATIONS);
+    }
+}
+
+fn check_owners(owners: &Field) {
+    let mut controller = None;
+    for owner in owners.items() {
+        let api_version = owner.get("apiVersion");
+        if api_version
+            .str()
+            .rsplit('/')
+            .next()
+            .is_none_or(str::is_empty)
+        {
+            api_version.invalid_value(api_version.str(), "version must not be empty");
+        }
+        for field in ["kind", "name", "uid"] {
+            let field = owner.get(field);
+            if field.is_empty() {
+                field.invalid_value("", "must not be empty");
+            }
+        }
+        if api_version.str() == "v1" && owner.get("kind").str() == "Event" {
+            owner.invalid("/v1, Kind=Event is disallowed from being an owner");
+        }
+        if !owner.get("controller").is_true() {
+            continue;
+        }
+        let name = owner.get("name").str();
+        if let Some(first) = controller.replace(name) {
+            owners.invalid(format!(
+                "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {name}"
+            ));
+        }
+    }
+}
+
+fn check_finalizers(finalizers: &Field) {
+    let mut standard = HashSet::new();
+    for finalizer in finalizers.items() {
+        let text = finalizer.str();
+        for message in name::qualified_name(text) {
+            finalizers.invalid_value(text, message);
+        }
+        if STANDARD_FINALIZERS.contains(&text) {
+            standard.insert(text);
+        } else if !text.contains('/') {
+            finalizer
+                .invalid("name is neither a standard finalizer name nor is it fully qualified");
+        }
+    }
+    if standard.contains("orphan") && standard.contains("foregroundDeletion") {
+        finalizers.invalid("finalizer orphan and foregroundDeletion cannot be both set");
+    }
+}
+
+fn check_no_new_finalizers(metadata: &Field, old: &Field) {
+    if !old.get("deletionTimestamp").is_set() {
+        return;
+    }
+    let (finalizers, old) = (metadata.get("finalizers"), old.get("finalizers"));
+    let known: HashSet<_> = old.items().map(|f| f.str()).collect();
+    let mut added: Vec<_> = finalizers
+        .items()
+        .map(|f| f.str())
+        .filter(|f| !known.contains(f))
+        .collect();
+    if added.is_empty() {
+        return;
+    }
+    added.sort_unstable();
+    let quoted: Vec<_> = added.iter().map(|f| format!("{f:?}")).collect();
+    finalizers.forbidden(format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        quoted.join(", ")
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::core::config_map::ConfigMap;
+    use crate::api::testing::{check_create, check_update, named, object};
+    use serde_json::{Value, json};
+
+    fn with(metadata: Value) -> crate::object::Object {
+        named(json!({"metadata": metadata}))
+    }
+
+    #[test]
+    fn names_and_namespaces_are_required() {
+        check_create(
+            &ConfigMap,
+            object(json!({})),
+            &[
+                "metadata.name: Required value: name or generateName is required",
+                "metadata.namespace: Required value",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_generated_name_may_end_with_a_dash() {
+        assert_eq!(
+            NameRule::Subdomain.prefix_faults("web-"),
+            Vec::<String>::new()
+        );
+        assert_ne!(
+            NameRule::Subdomain.prefix_faults("Web-"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            NameRule::PathSegment.prefix_faults("a:b-"),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn path_segments_have_no_slashes() {
+        assert_eq!(
+            NameRule::PathSegment.faults("system:node"),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            NameRule::PathSegment.faults("a/b%c"),
+            ["may not contain '/'", "may not contain '%'"]
+        );
+        assert_eq!(NameRule::PathSegment.faults(".."), ["may not be '..'"]);
+    }
+
+    #[test]
+    fn labels_are_reported_for_the_whole_map() {
+        check_create(&ConfigMap, with(json!({"labels": {"a": "b"}})), &[]);
+        let faults = faults_of(json!({"labels": {"a": "b c"}}));
+        assert!(
+            faults[0].starts_with(r#"metadata.labels: Invalid value: "b c": a valid label must"#)
+        );
+    }
+
+    #[test]
+    fn an_object_has_one_controller() {
+        let owner = |name: &str| json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": name, "uid": "u", "controller": true});
+        check_create(
+            &ConfigMap,
+            with(json!({"ownerReferences": [owner("a")]})),
+            &[],
+        );
+        let faults = faults_of(json!({"ownerReferences": [owner("a"), owner("b")]}));
+        assert!(faults[0].ends_with(
+            "Only one reference can have Controller set to true. Found \"true\" in references for a and b"
+        ));
+        let faults =
+            faults_of(json!({"ownerReferences": [{"apiVersion": "", "kind": "X", "name": "x"}]}));
+        assert_eq!(
+            faults,
+            [
+                r#"metadata.ownerReferences[0].apiVersion: Invalid value: "": version must not be empty"#,
+                r#"metadata.ownerReferences[0].uid: Invalid value: "": must not be empty"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn finalizers_have_a_domain_or_are_standard() {
+        check_create(
+            &ConfigMap,
+            with(json!({"finalizers": ["orphan", "a.b/c"]})),
+            &[],
+        );
+        check_create(
+            &ConfigMap,
+            with(json!({"finalizers": ["mine"]})),
+            &[
+                r#"metadata.finalizers[0]: Invalid value: "mine": name is neither a standard finalizer name nor is it fully qualified"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn a_deleted_object_gets_no_new_finalizers() {
+        let old = with(json!({"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["a/b"]}));
+        check_update(
+            &ConfigMap,
+            old.clone(),
+            with(json!({"finalizers": []})),
+            &[],
+        );
+        check_update(
+            &ConfigMap,
+            old,
+            with(json!({"finalizers": ["a/b", "c/d"]})),
+            &[
+                r#"metadata.finalizers: Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{"c/d"}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn what_names_an_object_never_changes() {
+        let mut renamed = with(json!({"uid": "2"}));
+        renamed.set(&["metadata", "name"], "y".into());
+        check_update(
+            &ConfigMap,
+            with(json!({"uid": "1", "generation": 2})),
+            renamed,
+            &[
+                "metadata.generation: Invalid value: 0: must not be decremented",
+                r#"metadata.name: Invalid value: "y": field is immutable"#,
+                r#"metadata.uid: Invalid value: "2": field is immutable"#,
+            ],
+        );
+    }
+
+    fn faults_of(metadata: Value) -> Vec<String> {
+        use crate::api::Rules;
+        let faults = ConfigMap.validate(&with(metadata));
+        faults.iter().map(ToString::to_string).collect()
+    }
+}

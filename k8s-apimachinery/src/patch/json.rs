@@ -1,0 +1,137 @@
+//! JSON patch (RFC 6902): `application/json-patch+json`.
+
+use json_patch::{Patch, PatchErrorKind, PatchOperation};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::PatchError;
+
+/// Most operations in one patch.
+pub const MAX_OPERATIONS: usize = 10_000;
+
+/// Applies the operations in order, all or none.
+///
+/// ```
+/// use k8s_apimachinery::patch;
+/// use serde_json::json;
+/// let mut object = json!({"spec": {"replicas": 1}});
+/// patch::json::apply(&mut object, &json!([{"op": "replace", "path": "/spec/replicas", "value": 2}]))?;
+/// assert_eq!(object["spec"]["replicas"], 2);
+/// # Ok::<(), patch::PatchError>(())
+/// ```
+pub fn apply(object: &mut Value, patch: &Value) -> Result<(), PatchError> {
+    let found = patch.as_array().map_or(0, Vec::len);
+    if found > MAX_OPERATIONS {
+        return Err(PatchError::TooManyOperations { found });
+    }
+    let patch =
+        Patch::deserialize(patch).map_err(|error| PatchError::Malformed(error.to_string()))?;
+    json_patch::patch(object, &patch).map_err(|error| {
+        let operation = &patch.0[error.operation];
+        PatchError::NotApplicable(explain(operation, &error.kind))
+    })
+}
+
+fn explain(operation: &PatchOperation, kind: &PatchErrorKind) -> String {
+    let name = match operation {
+        PatchOperation::Add(_) => "add",
+        PatchOperation::Remove(_) => "remove",
+        PatchOperation::Replace(_) => "replace",
+        PatchOperation::Move(_) => "move",
+        PatchOperation::Copy(_) => "copy",
+        PatchOperation::Test(_) => "test",
+    };
+    let path = operation.path();
+    let from = match operation {
+        PatchOperation::Move(operation) => operation.from.as_str(),
+        PatchOperation::Copy(operation) => operation.from.as_str(),
+        _ => path.as_str(),
+    };
+    match kind {
+        PatchErrorKind::TestFailed => format!("testing value {path} failed: test failed"),
+        PatchErrorKind::InvalidFromPointer => {
+            format!(
+                "{name} operation does not apply: doc is missing from path: {from:?}: missing value"
+            )
+        }
+        PatchErrorKind::InvalidPointer => {
+            format!(
+                "{name} operation does not apply: doc is missing path: {:?}: missing value",
+                path.as_str()
+            )
+        }
+        other => format!("{name} operation does not apply: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn operations_apply_in_order() {
+        let mut object = json!({"a": {"b": [1, 2]}, "x~y": 1, "p/q": 1});
+        let patch = json!([
+            {"op": "test", "path": "/a/b/0", "value": 1},
+            {"op": "add", "path": "/a/b/-", "value": 3},
+            {"op": "remove", "path": "/a/b/0"},
+            {"op": "replace", "path": "/x~0y", "value": 2},
+            {"op": "move", "from": "/p~1q", "path": "/moved"},
+            {"op": "copy", "from": "/moved", "path": "/a/c"},
+        ]);
+        apply(&mut object, &patch).unwrap();
+        assert_eq!(
+            object,
+            json!({"a": {"b": [2, 3], "c": 1}, "x~y": 2, "moved": 1})
+        );
+    }
+
+    #[test]
+    fn failure_changes_nothing_and_says_where() {
+        let complaint = |operation: Value| {
+            let before = json!({"a": 1});
+            let mut object = before.clone();
+            let error = apply(
+                &mut object,
+                &json!([{"op": "add", "path": "/b", "value": 1}, operation]),
+            )
+            .unwrap_err();
+            assert_eq!(object, before);
+            error
+        };
+        assert_eq!(
+            complaint(json!({"op": "test", "path": "/a", "value": 2})),
+            PatchError::NotApplicable("testing value /a failed: test failed".into())
+        );
+        assert_eq!(
+            complaint(json!({"op": "replace", "path": "/x/y", "value": 2})).to_string(),
+            "replace operation does not apply: doc is missing path: \"/x/y\": missing value"
+        );
+        assert!(
+            complaint(json!({"op": "copy", "from": "/x", "path": "/y"}))
+                .to_string()
+                .contains("\"/x\"")
+        );
+    }
+
+    #[test]
+    fn malformed_patches_are_refused() {
+        for patch in [
+            json!({}),
+            json!([{"op": "mend", "path": "/a"}]),
+            json!([{"op": "add", "path": "a", "value": 1}]),
+        ] {
+            assert!(
+                matches!(apply(&mut json!({}), &patch), Err(PatchError::Malformed(_))),
+                "{patch}"
+            );
+        }
+        let many = Value::Array(vec![json!({}); MAX_OPERATIONS + 1]);
+        assert_eq!(
+            apply(&mut json!({}), &many).unwrap_err().to_string(),
+            "The allowed maximum operations in a JSON patch is 10000, got 10001"
+        );
+    }
+}

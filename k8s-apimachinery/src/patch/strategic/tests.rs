@@ -1,0 +1,228 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::scheme::Gvk;
+
+fn schema(api_version: &str, kind: &str) -> std::sync::Arc<Schema> {
+    Schema::builtin(&Gvk::from_api_version(api_version, kind)).unwrap()
+}
+
+#[track_caller]
+fn check_spec(api_version: &str, kind: &str, before: Value, patch: Value, after: Value) {
+    let mut object = json!({"spec": before});
+    apply(
+        &mut object,
+        &json!({"spec": patch}),
+        &schema(api_version, kind),
+    )
+    .unwrap();
+    assert_eq!(object, json!({"spec": after}));
+}
+
+#[track_caller]
+fn check_pod(before: Value, patch: Value, after: Value) {
+    check_spec("v1", "Pod", before, patch, after);
+}
+
+#[track_caller]
+fn complaint(before: Value, patch: Value) -> String {
+    apply(
+        &mut json!({"spec": before}),
+        &json!({"spec": patch}),
+        &schema("v1", "Pod"),
+    )
+    .unwrap_err()
+    .to_string()
+}
+
+#[test]
+fn lists_with_a_merge_key_merge_in_the_patchs_order() {
+    check_pod(
+        json!({"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1", "tty": true}]}),
+        json!({"containers": [{"name": "c", "image": "2"}, {"name": "b", "image": "2"}]}),
+        json!({"containers": [
+            {"name": "c", "image": "2"},
+            {"name": "a", "image": "1"},
+            {"name": "b", "image": "2", "tty": true},
+        ]}),
+    );
+}
+
+#[test]
+fn lists_without_a_merge_key_replace_and_sets_of_scalars_join() {
+    check_pod(
+        json!({"tolerations": [{"key": "a"}], "containers": [{"name": "a", "args": ["x"]}]}),
+        json!({"tolerations": [{"key": "b"}], "containers": [{"name": "a", "args": ["y"]}]}),
+        json!({"tolerations": [{"key": "b"}], "containers": [{"name": "a", "args": ["y"]}]}),
+    );
+    let mut object = json!({"metadata": {"finalizers": ["a", "b"]}});
+    apply(
+        &mut object,
+        &json!({"metadata": {"finalizers": ["c", "a"]}}),
+        &schema("v1", "Pod"),
+    )
+    .unwrap();
+    assert_eq!(object, json!({"metadata": {"finalizers": ["c", "a", "b"]}}));
+}
+
+#[test]
+fn ports_merge_by_number_though_they_are_told_apart_by_protocol_too() {
+    check_spec(
+        "v1",
+        "Service",
+        json!({"ports": [{"port": 80, "protocol": "TCP", "nodePort": 30000}]}),
+        json!({"ports": [{"port": 80, "name": "web"}, {"port": 81}]}),
+        json!({"ports": [{"port": 80, "protocol": "TCP", "nodePort": 30000, "name": "web"}, {"port": 81}]}),
+    );
+}
+
+#[test]
+fn null_removes_and_never_stays_behind() {
+    check_pod(
+        json!({"nodeName": "n", "hostname": "h"}),
+        json!({"nodeName": null, "absent": null, "securityContext": {"runAsUser": null, "runAsGroup": 1}}),
+        json!({"hostname": "h", "securityContext": {"runAsGroup": 1}}),
+    );
+}
+
+#[test]
+fn directives_replace_and_delete_maps() {
+    check_pod(
+        json!({"securityContext": {"runAsUser": 1}, "nodeSelector": {"a": "b"}}),
+        json!({"securityContext": {"$patch": "replace", "runAsGroup": 2}, "nodeSelector": {"$patch": "delete"}}),
+        json!({"securityContext": {"runAsGroup": 2}, "nodeSelector": {}}),
+    );
+    check_pod(
+        json!({"securityContext": {"runAsUser": 1}}),
+        json!({"securityContext": {"$patch": "merge", "runAsGroup": 2}}),
+        json!({"securityContext": {"runAsUser": 1, "runAsGroup": 2}}),
+    );
+}
+
+#[test]
+fn directives_replace_lists_and_delete_items() {
+    let before = json!({"containers": [{"name": "a"}, {"name": "b"}]});
+    check_pod(
+        before.clone(),
+        json!({"containers": [{"$patch": "delete", "name": "a"}, {"$patch": "delete", "name": "absent"}]}),
+        json!({"containers": [{"name": "b"}]}),
+    );
+    check_pod(
+        before,
+        json!({"containers": [{"name": "c"}, {"$patch": "replace"}]}),
+        json!({"containers": [{"name": "c"}]}),
+    );
+    check_pod(
+        json!({}),
+        json!({"containers": [{"$patch": "delete", "name": "a"}, {"name": "b", "image": null}]}),
+        json!({"containers": [{"name": "b"}]}),
+    );
+}
+
+#[test]
+fn items_are_deleted_from_lists_of_scalars() {
+    let mut object = json!({"metadata": {"finalizers": ["a", "b", "c"]}});
+    let patch = json!({"metadata": {
+        "$deleteFromPrimitiveList/finalizers": ["b"],
+        "$setElementOrder/finalizers": ["d", "c"],
+        "finalizers": ["d"],
+    }});
+    apply(&mut object, &patch, &schema("v1", "Pod")).unwrap();
+    assert_eq!(object, json!({"metadata": {"finalizers": ["d", "a", "c"]}}));
+}
+
+#[test]
+fn the_order_of_elements_is_set() {
+    check_pod(
+        json!({"containers": [{"name": "a"}, {"name": "b"}, {"name": "injected"}, {"name": "c"}]}),
+        json!({
+            "$setElementOrder/containers": [{"name": "c"}, {"name": "a"}],
+            "containers": [{"name": "a", "image": "x"}, {"$patch": "delete", "name": "b"}],
+        }),
+        json!({"containers": [{"name": "injected"}, {"name": "c"}, {"name": "a", "image": "x"}]}),
+    );
+    let error = complaint(
+        json!({"containers": []}),
+        json!({"$setElementOrder/containers": [{"name": "a"}, {"name": "b"}], "containers": [{"name": "b"}, {"name": "a"}]}),
+    );
+    assert!(
+        error.contains("doesn't match $setElementOrder/containers list"),
+        "{error}"
+    );
+}
+
+#[test]
+fn retained_keys_drop_the_others() {
+    check_spec(
+        "apps/v1",
+        "Deployment",
+        json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}),
+        json!({"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}),
+        json!({"strategy": {"type": "Recreate"}}),
+    );
+    check_pod(
+        json!({"volumes": [{"name": "v", "emptyDir": {}}]}),
+        json!({"volumes": [{"$retainKeys": ["name", "hostPath"], "name": "v", "hostPath": {"path": "/x"}}]}),
+        json!({"volumes": [{"name": "v", "hostPath": {"path": "/x"}}]}),
+    );
+}
+
+#[test]
+fn malformed_patches_are_refused() {
+    let before = json!({"containers": [{"name": "a"}], "volumes": [{"name": "v"}]});
+    let of = |patch| complaint(before.clone(), patch);
+    assert_eq!(
+        of(json!({"$patch": "mend"})),
+        "unknown patch type found: mend"
+    );
+    assert!(
+        of(json!({"containers": [{"image": "x"}]}))
+            .ends_with("does not contain declared merge key: name")
+    );
+    assert!(of(json!({"containers": ["x"]})).contains("expected a list of maps"));
+    assert!(of(json!({"$retainKeys": ["a"], "nodeName": "n"})).contains("retainKeys"));
+    assert!(of(json!({"$setElementOrder/containers": {}})).contains("not a list"));
+    assert!(apply(&mut json!({}), &json!([]), &schema("v1", "Pod")).is_err());
+}
+
+#[test]
+fn free_json_merges_as_a_merge_patch() {
+    let mut object = json!({"data": {"a": {"b": 1}, "list": [{"name": "x"}]}});
+    let patch = json!({"data": {"a": {"c": 2}, "list": [{"name": "y"}]}});
+    apply(
+        &mut object,
+        &patch,
+        &schema("apps/v1", "ControllerRevision"),
+    )
+    .unwrap();
+    assert_eq!(
+        object,
+        json!({"data": {"a": {"b": 1, "c": 2}, "list": [{"name": "y"}]}})
+    );
+}
+
+fn spec() -> impl Strategy<Value = Value> {
+    let names = prop::sample::subsequence(vec!["a", "b", "c", "d"], 0..=4).prop_shuffle();
+    (names, prop::option::of(0..3), prop::option::of("[xyz]")).prop_map(
+        |(names, priority, node)| {
+            let containers: Vec<_> = names
+                .iter()
+                .map(|name| json!({"name": name, "image": node}))
+                .collect();
+            json!({"containers": containers, "priority": priority, "nodeName": node})
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn is_idempotent(before in spec(), patch in spec()) {
+        let schema = schema("v1", "Pod");
+        let (mut object, patch) = (json!({"spec": before}), json!({"spec": patch}));
+        apply(&mut object, &patch, &schema).unwrap();
+        let once = object.clone();
+        apply(&mut object, &patch, &schema).unwrap();
+        prop_assert_eq!(object, once);
+    }
+}

@@ -1,0 +1,115 @@
+//! Admission: what may veto or complete a write after it was authorized and before it is stored.
+//!
+//! The trait is here, each plugin has a file of its own. Plugins run in the order in which they are configured: first
+//! all mutate, then the object is validated, then all validate. None performs a write: what must be written together
+//! with the object (a charge, an allocation) is returned as [`Effects`] and commits in the same transaction.
+
+mod default_toleration_seconds;
+mod namespace_lifecycle;
+mod priority;
+mod service_account;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use k8s_apimachinery::Object;
+
+pub use default_toleration_seconds::DefaultTolerationSeconds;
+pub use namespace_lifecycle::NamespaceLifecycle;
+pub use priority::Priority;
+pub use service_account::ServiceAccount;
+
+use crate::{
+    ApiError, User,
+    registry::{Effects, Resource, View},
+};
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A new object; also what is posted to a subresource.
+    Create,
+    /// An object or a part of it is replaced or patched.
+    Update,
+    /// An object's deletion begins.
+    Delete,
+    /// A stream is opened: `exec`, `portforward`.
+    Connect,
+}
+
+/// A write as admission sees it.
+#[derive(Debug)]
+pub struct Review<'a> {
+    /// What is being done.
+    pub operation: Operation,
+    /// To what kind.
+    pub resource: &'a Resource,
+    /// `status`, `binding`; empty for the object itself.
+    pub subresource: &'a str,
+    /// Where; empty for cluster-scoped objects.
+    pub namespace: &'a str,
+    /// The object's name; generated names are known already.
+    pub name: &'a str,
+    /// The stored object, if there is one.
+    pub old: Option<&'a Object>,
+    /// Who writes.
+    pub user: &'a User,
+    /// Nothing will be committed.
+    pub dry_run: bool,
+    /// The newest committed state.
+    pub view: View<'a>,
+}
+
+impl Review<'_> {
+    /// Whether this is the creation of an object of that group and plural.
+    pub fn creates(&self, group: &str, plural: &str) -> bool {
+        self.operation == Operation::Create && self.is(group, plural)
+    }
+
+    /// Whether the object itself, not a subresource, is of that group and plural.
+    pub fn is(&self, group: &str, plural: &str) -> bool {
+        self.subresource.is_empty()
+            && self.resource.row.group == group
+            && self.resource.row.plural == plural
+    }
+
+    /// `403 Forbidden`, with the reason.
+    pub fn forbidden(&self, detail: impl Into<String>) -> ApiError {
+        ApiError::Forbidden {
+            resource: self.resource.name(),
+            name: self.name.to_owned(),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// An admission plugin. Both methods may run several times for one request, when a race is lost.
+#[async_trait]
+pub trait Admission: Send + Sync + 'static {
+    /// The plugin's name, as in `--enable-admission-plugins`.
+    fn name(&self) -> &'static str;
+
+    /// Completes the new object, or refuses it. Not called for deletes.
+    async fn mutate(&self, _review: &Review<'_>, _object: &mut Object) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// Refuses the change, or lets it pass and says what goes with it. A delete has no new object.
+    async fn validate(
+        &self,
+        _review: &Review<'_>,
+        _object: Option<&Object>,
+    ) -> Result<Effects, ApiError> {
+        Ok(Effects::default())
+    }
+}
+
+/// The plugins that are on by default, in Kubernetes' order.
+pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
+    vec![
+        Arc::new(NamespaceLifecycle),
+        Arc::new(ServiceAccount),
+        Arc::new(Priority),
+        Arc::new(DefaultTolerationSeconds),
+    ]
+}

@@ -1,0 +1,254 @@
+//! Questions about permissions, as resources: `kubectl auth can-i` and `kubectl auth whoami` post
+//! these.
+//!
+//! They are created and answered at once, never stored. [`Reviewer::answer`] takes the posted
+//! object and returns it with its status; the functions behind it know no HTTP.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::{
+    authentication::v1::{SelfSubjectReviewStatus, UserInfo},
+    authorization::v1::{
+        NonResourceAttributes, NonResourceRule, ResourceAttributes, ResourceRule,
+        SelfSubjectAccessReviewSpec, SelfSubjectRulesReviewSpec, SubjectAccessReviewSpec,
+        SubjectAccessReviewStatus, SubjectRulesReviewStatus,
+    },
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{
+    Attributes, Authorizer, Decision,
+    rbac::{self, RuleSource},
+};
+use crate::{
+    ApiError, User,
+    error::{Cause, GroupKind},
+};
+
+/// Answers reviews by the server's own authorizer and rules.
+#[derive(Clone)]
+pub struct Reviewer {
+    /// Decides.
+    pub authorizer: Arc<dyn Authorizer>,
+    /// Lists the rules of a user, for `kubectl auth can-i --list`.
+    pub rules: Arc<dyn RuleSource>,
+}
+
+impl Reviewer {
+    /// The posted review with its status; `None` if the resource is no review.
+    ///
+    /// `namespace` is the request's, which only a `localsubjectaccessreview` has.
+    pub async fn answer(
+        &self,
+        resource: &str,
+        namespace: &str,
+        asker: &User,
+        mut review: Map<String, Value>,
+    ) -> Option<Result<Map<String, Value>, ApiError>> {
+        let spec = review
+            .get("spec")
+            .cloned()
+            .unwrap_or_else(|| Value::Object(Map::new()));
+        let status = match resource {
+            "selfsubjectaccessreviews" => self.self_access(asker, spec).await,
+            "subjectaccessreviews" => self.access("SubjectAccessReview", spec).await,
+            "localsubjectaccessreviews" => self.local_access(namespace, spec).await,
+            "selfsubjectrulesreviews" => self.self_rules(asker, spec),
+            "selfsubjectreviews" => tree(&who_am_i(asker)),
+            _ => return None,
+        };
+        Some(status.map(|status| {
+            review.insert("status".to_owned(), status);
+            review
+        }))
+    }
+
+    async fn self_access(&self, asker: &User, spec: Value) -> Result<Value, ApiError> {
+        let spec: SelfSubjectAccessReviewSpec = typed(spec)?;
+        let what = target_of(
+            "SelfSubjectAccessReview",
+            &spec.resource_attributes,
+            &spec.non_resource_attributes,
+        )?;
+        tree(&may(&*self.authorizer, asker, what).await)
+    }
+
+    async fn access(&self, kind: &str, spec: Value) -> Result<Value, ApiError> {
+        let spec: SubjectAccessReviewSpec = typed(spec)?;
+        let what = target_of(
+            kind,
+            &spec.resource_attributes,
+            &spec.non_resource_attributes,
+        )?;
+        tree(&may(&*self.authorizer, &subject(kind, &spec)?, what).await)
+    }
+
+    async fn local_access(&self, namespace: &str, spec: Value) -> Result<Value, ApiError> {
+        const KIND: &str = "LocalSubjectAccessReview";
+        let asked = spec
+            .pointer("/resourceAttributes/namespace")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if asked != namespace {
+            let message =
+                format!("Invalid value: {asked:?}: must match metadata.namespace: {namespace}");
+            return Err(invalid(KIND, "spec.resourceAttributes.namespace", message));
+        }
+        self.access(KIND, spec).await
+    }
+
+    fn self_rules(&self, asker: &User, spec: Value) -> Result<Value, ApiError> {
+        let spec: SelfSubjectRulesReviewSpec = typed(spec)?;
+        match spec.namespace.as_deref().unwrap_or_default() {
+            "" => Err(ApiError::BadRequest("no namespace on request".to_owned())),
+            namespace => tree(&rules(&*self.rules, asker, namespace)),
+        }
+    }
+}
+
+/// What is asked about: a resource or a path.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// A verb on a resource.
+    Resource(&'a ResourceAttributes),
+    /// A verb on a path.
+    Path(&'a NonResourceAttributes),
+}
+
+/// Whether a user may do something.
+pub async fn may(
+    authorizer: &dyn Authorizer,
+    user: &User,
+    target: Target<'_>,
+) -> SubjectAccessReviewStatus {
+    let attributes = match target {
+        Target::Resource(of) => Attributes {
+            verb: text(&of.verb),
+            group: text(&of.group),
+            resource: text(&of.resource),
+            subresource: text(&of.subresource),
+            namespace: text(&of.namespace),
+            name: text(&of.name),
+            ..Attributes::resource(user)
+        },
+        Target::Path(of) => Attributes {
+            resource_request: false,
+            verb: text(&of.verb),
+            path: text(&of.path),
+            ..Attributes::resource(user)
+        },
+    };
+    let (allowed, denied, reason) = match authorizer.authorize(&attributes).await {
+        Decision::Allow(reason) => (true, None, reason),
+        Decision::Deny(reason) => (false, Some(true), reason),
+        Decision::NoOpinion(reason) => (false, None, reason),
+    };
+    let reason = Some(reason).filter(|reason| !reason.is_empty());
+    SubjectAccessReviewStatus {
+        allowed,
+        denied,
+        reason,
+        evaluation_error: None,
+    }
+}
+
+/// All that a user may do in a namespace.
+pub fn rules(source: &dyn RuleSource, user: &User, namespace: &str) -> SubjectRulesReviewStatus {
+    let (rules, missing) = rbac::rules_for(source, user, namespace);
+    let mut status = SubjectRulesReviewStatus {
+        evaluation_error: Some(missing).filter(|missing| !missing.is_empty()),
+        ..SubjectRulesReviewStatus::default()
+    };
+    for rule in rules {
+        if rule.non_resource_urls.is_some() {
+            let rule = NonResourceRule {
+                non_resource_urls: rule.non_resource_urls,
+                verbs: rule.verbs,
+            };
+            status.non_resource_rules.push(rule);
+        } else {
+            status.resource_rules.push(ResourceRule {
+                api_groups: rule.api_groups,
+                resource_names: rule.resource_names,
+                resources: rule.resources,
+                verbs: rule.verbs,
+            });
+        }
+    }
+    status
+}
+
+/// Who the server thinks the user is.
+pub fn who_am_i(user: &User) -> SelfSubjectReviewStatus {
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    SelfSubjectReviewStatus {
+        user_info: Some(UserInfo {
+            username: some(&user.name),
+            uid: some(&user.uid),
+            groups: Some(user.groups.clone()).filter(|groups| !groups.is_empty()),
+            extra: Some(user.extra.clone()).filter(|extra| !extra.is_empty()),
+        }),
+    }
+}
+
+fn text(field: &Option<String>) -> &str {
+    field.as_deref().unwrap_or_default()
+}
+
+fn target_of<'a>(
+    kind: &str,
+    resource: &'a Option<ResourceAttributes>,
+    path: &'a Option<NonResourceAttributes>,
+) -> Result<Target<'a>, ApiError> {
+    match (resource, path) {
+        (Some(resource), None) => Ok(Target::Resource(resource)),
+        (None, Some(path)) => Ok(Target::Path(path)),
+        (Some(_), Some(_)) => Err(invalid(
+            kind,
+            "spec.nonResourceAttributes",
+            "Invalid value: cannot be specified in combination with resourceAttributes".to_owned(),
+        )),
+        (None, None) => Err(invalid(
+            kind,
+            "spec.resourceAttributes",
+            "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"
+                .to_owned(),
+        )),
+    }
+}
+
+fn subject(kind: &str, spec: &SubjectAccessReviewSpec) -> Result<User, ApiError> {
+    let user = User {
+        name: spec.user.clone().unwrap_or_default(),
+        uid: spec.uid.clone().unwrap_or_default(),
+        groups: spec.groups.clone().unwrap_or_default(),
+        extra: spec.extra.clone().unwrap_or_default(),
+    };
+    if user.name.is_empty() && user.groups.is_empty() {
+        let message =
+            "Invalid value: \"\": at least one of user or group must be specified".to_owned();
+        return Err(invalid(kind, "spec.user", message));
+    }
+    Ok(user)
+}
+
+fn invalid(kind: &str, field: &str, message: String) -> ApiError {
+    ApiError::Invalid {
+        kind: GroupKind::new("authorization.k8s.io", kind),
+        name: String::new(),
+        causes: vec![Cause::new("FieldValueInvalid", message, field)],
+    }
+}
+
+fn typed<T: DeserializeOwned>(spec: Value) -> Result<T, ApiError> {
+    serde_json::from_value(spec)
+        .map_err(|error| ApiError::BadRequest(format!("cannot read the review: {error}")))
+}
+
+fn tree(status: &impl Serialize) -> Result<Value, ApiError> {
+    serde_json::to_value(status).map_err(ApiError::internal)
+}
+
+#[cfg(test)]
+mod tests;

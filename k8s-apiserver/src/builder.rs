@@ -1,0 +1,192 @@
+//! Puts a server together: store, kinds, rules, layers. The one place that knows all the parts.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use k8s_apimachinery::scheme::gvk::Gvk;
+use k8s_store::Store;
+use rustls::ClientConfig;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ApiError, ApiServer,
+    admission::{self, Admission},
+    authz::{
+        bootstrap_policy,
+        rbac::{CachedRules, Rbac, RuleSource},
+        review::Reviewer,
+    },
+    config::Config,
+    handler::connect::Relay,
+    live::Live,
+    metrics::Metrics,
+    registry::{
+        Environment, KindRow, Registry, RegistryConfig, Strategy, Virtual,
+        bootstrap::{self, Policy},
+        builtin_strategies,
+    },
+    routing::Router,
+    stack::Layers,
+    task::Tasks,
+};
+
+/// The parts of a server that can be chosen; see [`ApiServer::builder`].
+#[must_use]
+pub struct Builder {
+    store: Arc<dyn Store>,
+    registry: RegistryConfig,
+    config: Config,
+    metrics: Metrics,
+    policy: Policy,
+    nodes: Option<Arc<ClientConfig>>,
+    stopping: CancellationToken,
+}
+
+impl ApiServer {
+    /// A server over a store, with all built-in kinds, Kubernetes' default admission, and RBAC.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// use std::sync::Arc;
+    /// use k8s_apiserver::{ApiServer, User};
+    /// use k8s_openapi::api::core::v1::Namespace;
+    /// use kube::Api;
+    ///
+    /// let store = Arc::new(k8s_store::memory::MemoryStore::new());
+    /// let server = ApiServer::builder(store).build().await.unwrap();
+    /// let admin = User::new("admin").in_group("kubeadm:cluster-admins");
+    /// let namespaces: Api<Namespace> = Api::all(server.client(admin));
+    /// assert!(namespaces.get("kube-system").await.is_ok());
+    /// # });
+    /// ```
+    pub fn builder(store: Arc<dyn Store>) -> Builder {
+        Builder {
+            store,
+            registry: RegistryConfig {
+                strategies: builtin_strategies(),
+                admission: admission::default_plugins(),
+                ..RegistryConfig::default()
+            },
+            config: Config::default(),
+            metrics: Metrics::default(),
+            policy: Policy {
+                roles: bootstrap_policy::cluster_roles(),
+                bindings: bootstrap_policy::cluster_role_bindings(),
+            },
+            nodes: None,
+            stopping: CancellationToken::new(),
+        }
+    }
+}
+
+impl Builder {
+    /// Serves one more kind.
+    pub fn kind(mut self, strategy: Arc<dyn Strategy>) -> Self {
+        self.registry.strategies.push(strategy);
+        self
+    }
+
+    /// Answers one more kind without storage.
+    pub fn virtual_kind(mut self, row: KindRow, service: Arc<dyn Virtual>) -> Self {
+        self.registry.virtual_resources.push((row, service));
+        self
+    }
+
+    /// Asks one more admission plugin, after the default ones.
+    pub fn admission(mut self, plugin: Arc<dyn Admission>) -> Self {
+        self.registry.admission.push(plugin);
+        self
+    }
+
+    /// Where pods reach this server: what the `kubernetes` service leads to.
+    pub fn advertise(mut self, address: Ipv4Addr, port: u16) -> Self {
+        self.registry.advertise = (address, port);
+        self
+    }
+
+    /// The certificate with which nodes are called, for logs and streams; see
+    /// [`Pki::client_tls`](crate::pki::Pki::client_tls). Without one these are unavailable.
+    pub fn call_nodes_with(mut self, tls: Arc<ClientConfig>) -> Self {
+        self.nodes = Some(tls);
+        self
+    }
+
+    /// Limits and timeouts.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Time and randomness, for simulations.
+    pub fn environment(mut self, environment: Arc<dyn Environment>) -> Self {
+        self.registry.environment = environment;
+        self
+    }
+
+    /// Shows more under `/metrics`.
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
+    /// Roles and bindings made at start, instead of Kubernetes' own.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// A token whose cancelling stops the server and everything that it runs.
+    pub fn stop_with(mut self, token: CancellationToken) -> Self {
+        self.stopping = token;
+        self
+    }
+
+    /// Reads the store, makes what every cluster has from the start, and is ready.
+    pub async fn build(mut self) -> Result<ApiServer, ApiError> {
+        // The parts below read from the registry, which is made of them: they get it afterwards.
+        let live = Live::default();
+        let rules: Arc<dyn RuleSource> = Arc::new(CachedRules::new(live.clone()));
+        let authorizer = Arc::new(Rbac::new(rules.clone()));
+        let tasks = Tasks::new(self.stopping.clone());
+
+        let reviewer = Arc::new(Reviewer {
+            authorizer: authorizer.clone(),
+            rules,
+        });
+        for row in review_kinds() {
+            self.registry
+                .virtual_resources
+                .push((row, reviewer.clone()));
+        }
+        if let Some(tls) = self.nodes {
+            let relay = Relay::new(Arc::new(live.clone()), tls, tasks.clone());
+            self.registry.connector = Some(Arc::new(relay));
+        }
+        let registry = Registry::start(self.store, self.registry, self.stopping).await?;
+        live.set(&registry);
+        bootstrap::run(&registry, &self.policy).await?;
+
+        let layers = Layers {
+            config: self.config,
+            metrics: self.metrics,
+            tasks,
+            ..Layers::new(authorizer)
+        };
+        Ok(ApiServer::new(layers, Router::new(registry)))
+    }
+}
+
+/// The questions that [`Reviewer`] answers.
+fn review_kinds() -> Vec<KindRow> {
+    let row = |gvk: Gvk| {
+        let plural = format!("{}s", gvk.kind.to_lowercase());
+        KindRow::new(&gvk.group, &gvk.version, &gvk.kind, &plural).verbs(&["create"])
+    };
+    let authorization = |kind: &str| row(Gvk::new("authorization.k8s.io", "v1", kind));
+    vec![
+        authorization("LocalSubjectAccessReview"),
+        authorization("SelfSubjectAccessReview").cluster_scoped(),
+        authorization("SelfSubjectRulesReview").cluster_scoped(),
+        authorization("SubjectAccessReview").cluster_scoped(),
+        row(Gvk::new("authentication.k8s.io", "v1", "SelfSubjectReview")).cluster_scoped(),
+    ]
+}

@@ -1,0 +1,123 @@
+//! Server-side apply: the body is what one manager wants, and the server knows what the others do.
+
+use http::StatusCode;
+use k8s_apimachinery::{
+    Object,
+    apply::{self, ApplyError, Manager, Operation},
+};
+
+use super::{Call, decode, scale};
+use crate::{
+    ApiError, Response,
+    error::Cause,
+    registry::{Answer, Missing, Serves, Tracking, WriteOptions, rfc3339},
+};
+
+/// Merges what the body wants into the object, or creates it.
+pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Response, ApiError> {
+    if call
+        .info
+        .param("fieldManager")
+        .unwrap_or_default()
+        .is_empty()
+    {
+        return Err(ApiError::BadRequest(
+            "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch"
+                .to_owned(),
+        ));
+    }
+    let schema = call
+        .resource
+        .schema()
+        .ok_or_else(|| ApiError::internal("no structural schema to apply by"))?;
+    let is_scale = call
+        .subresource
+        .as_ref()
+        .is_some_and(|row| row.serves == Serves::Scale);
+    if is_scale {
+        return apply_scale(call, options).await;
+    }
+    let gvk = call.resource.gvk(&call.info.version);
+    let yaml = Some("application/yaml");
+    let decoded = decode::object(
+        &call.body,
+        yaml,
+        &gvk,
+        Some(schema),
+        options.field_validation,
+    )?;
+    let config = &decoded.object;
+    if config.get(&["metadata", "managedFields"]).is_some() {
+        return Err(ApiError::BadRequest(
+            "metadata.managedFields must be nil".to_owned(),
+        ));
+    }
+    let api_version = gvk.api_version();
+    let time = rfc3339(call.registry.config().environment.now());
+    let manager = Manager {
+        name: &options.field_manager,
+        operation: Operation::Apply,
+        api_version: &api_version,
+        subresource: &call.info.subresource,
+        time: &time,
+    };
+    let merge = |live: Option<&Object>| {
+        apply::apply(live, config, schema, &manager, options.force)
+            .map_err(|error| refused(call, error))
+    };
+    let missing = match call.subresource {
+        None => Missing::Create,
+        Some(_) => Missing::NotFound,
+    };
+    let write = call.write(options);
+    let updated = call
+        .registry
+        .update(&write, &merge, missing, Tracking::Done)
+        .await?;
+    let status = match updated.created {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    };
+    call.respond(status, &updated.answer, &decoded.warnings)
+}
+
+/// An apply of a `Scale` sets the replicas; their owner is noted as of an update through `scale`.
+async fn apply_scale(call: &Call, options: &WriteOptions) -> Result<Response, ApiError> {
+    let gvk = scale::gvk();
+    let yaml = Some("application/yaml");
+    let decoded = decode::object(&call.body, yaml, &gvk, None, options.field_validation)?;
+    let change = |live: Option<&Object>| match live {
+        Some(live) => scale::onto(&decoded.object, live),
+        None => Err(ApiError::not_found(call.resource.name(), &call.info.name)),
+    };
+    let write = call.write(options);
+    let updated = call
+        .registry
+        .update(&write, &change, Missing::NotFound, Tracking::Update)
+        .await?;
+    let answer = Answer::Tree(scale::of(&updated.answer.object()));
+    call.respond(StatusCode::OK, &answer, &decoded.warnings)
+}
+
+fn refused(call: &Call, error: ApplyError) -> ApiError {
+    match error {
+        ApplyError::Conflicts(conflicts) => ApiError::ApplyConflict {
+            causes: conflicts
+                .0
+                .iter()
+                .map(|conflict| {
+                    Cause::new(
+                        "FieldManagerConflict",
+                        conflict.message(),
+                        &conflict.field,
+                    )
+                })
+                .collect(),
+        },
+        other => ApiError::Invalid {
+            kind: call.resource.group_kind(),
+            name: call.info.name.clone(),
+            causes: vec![Cause::new("", other.to_string(), "")],
+        },
+    }
+}

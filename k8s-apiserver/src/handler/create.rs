@@ -1,0 +1,48 @@
+//! `POST`: a new object, or a review to be answered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{StatusCode, request::Parts};
+use k8s_apimachinery::scheme::gvk::Gvk;
+
+use super::{Call, Format, decode, respond};
+use crate::{
+    ApiError, RequestInfo, Response, User,
+    registry::{FieldValidation, Registry, VirtualResource},
+};
+
+/// Creates the object in the body.
+pub(crate) async fn create(call: &Call) -> Result<Response, ApiError> {
+    let options = call.write_options()?;
+    let decoded = call.decode(&call.resource, options.field_validation)?;
+    let write = call.write(&options);
+    let answer = call.registry.create(&write, &decoded.object).await?;
+    call.respond(StatusCode::CREATED, &answer, &decoded.warnings)
+}
+
+/// Answers the review in the body; nothing is stored.
+pub(crate) async fn create_virtual(
+    registry: &Registry,
+    resource: &VirtualResource,
+    info: &RequestInfo,
+    user: &Arc<User>,
+    parts: &Parts,
+    body: &Bytes,
+) -> Result<Response, ApiError> {
+    let format = Format::negotiate(&parts.headers, info)?;
+    let gvk = Gvk::new(&resource.row.group, &info.version, &resource.row.kind);
+    let content_type = parts.headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let decoded = decode::object(body, content_type, &gvk, None, FieldValidation::Ignore)?;
+    let answer = resource
+        .service
+        .create(registry, user, info, decoded.object)
+        .await?;
+    let bytes = respond::encode(&answer.into_value(), format.encoding);
+    Ok(respond::respond(
+        StatusCode::CREATED,
+        bytes,
+        format.encoding,
+    ))
+}

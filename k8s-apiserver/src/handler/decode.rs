@@ -1,0 +1,202 @@
+//! From the bytes of a body to an object of the expected kind: parsed, normalised, without what the schema lacks.
+
+use bytes::Bytes;
+use k8s_apimachinery::{
+    Object, Value,
+    scheme::{
+        Gvk, Schema,
+        codec::{self, Duplicate},
+        normalise, prune,
+        strict::{self, StrictError},
+    },
+};
+
+use super::Call;
+use crate::{
+    ApiError,
+    registry::{FieldValidation, Resource},
+};
+
+/// An object from a body, and what its sender is to be told about it.
+#[derive(Debug)]
+pub(super) struct Decoded {
+    pub(super) object: Object,
+    pub(super) warnings: Vec<String>,
+}
+
+/// The media types of bodies, as `415` names them.
+pub(super) const ACCEPTED: [&str; 2] = ["application/json", "application/yaml"];
+
+impl Call {
+    /// The body as an object of this resource, in the form in which it is stored.
+    pub(super) fn decode(
+        &self,
+        resource: &Resource,
+        validation: FieldValidation,
+    ) -> Result<Decoded, ApiError> {
+        let gvk = resource.gvk(&self.info.version);
+        let schema = match resource.is_stored_as(&self.info.version) {
+            true => resource.schema().cloned(),
+            false => Schema::builtin(&gvk),
+        };
+        let schema = schema.as_deref();
+        let mut decoded = object(&self.body, self.content_type(), &gvk, schema, validation)?;
+        if !self.is_stored_form() {
+            decoded.object = self.stored_object(decoded.object);
+        }
+        Ok(decoded)
+    }
+
+    /// The body as an object of another kind than the resource's: what is posted to a subresource.
+    pub(super) fn decode_as(
+        &self,
+        gvk: &Gvk,
+        validation: FieldValidation,
+    ) -> Result<Decoded, ApiError> {
+        let schema = Schema::builtin(gvk);
+        object(
+            &self.body,
+            self.content_type(),
+            gvk,
+            schema.as_deref(),
+            validation,
+        )
+    }
+
+    /// An object of this path's kind as it is stored.
+    pub(super) fn stored_object(&self, object: Object) -> Object {
+        let mut stored = self.resource.strategy.to_storage(object);
+        stored.set_gvk(&self.resource.row.storage_gvk());
+        stored
+    }
+}
+
+/// Reads an object of a kind. Unknown and repeated fields are refused, reported or ignored, as `validation` says.
+pub(super) fn object(
+    body: &Bytes,
+    content_type: Option<&str>,
+    gvk: &Gvk,
+    schema: Option<&Schema>,
+    validation: FieldValidation,
+) -> Result<Decoded, ApiError> {
+    let (value, duplicates) = parse(body, content_type, Some(gvk))?;
+    let mut object = Object::from_value(value).map_err(|error| unrecognized(gvk, &error, body))?;
+    check_kind(&mut object, gvk)?;
+    let unknown = match schema {
+        Some(schema) => conform(&mut object, gvk, schema)?,
+        None => Vec::new(),
+    };
+    let warnings = verdict(&unknown, &duplicates, validation, |error| {
+        cannot_be_handled(gvk, &gvk.kind, &error.to_string())
+    })?;
+    Ok(Decoded { object, warnings })
+}
+
+/// Brings an object into the form that is stored; answers with the paths of what had to be dropped.
+pub(super) fn conform(
+    object: &mut Object,
+    gvk: &Gvk,
+    schema: &Schema,
+) -> Result<Vec<String>, ApiError> {
+    let mut value = std::mem::take(object).into_value();
+    normalise(schema, &mut value)
+        .map_err(|errors| ApiError::BadRequest(errors.for_kind(&gvk.version, &gvk.kind)))?;
+    let unknown = prune(schema, &mut value);
+    *object = Object::from_value(value).map_err(ApiError::internal)?;
+    Ok(unknown)
+}
+
+/// What becomes of unknown and repeated fields: nothing, warnings, or the end.
+pub(super) fn verdict(
+    unknown: &[String],
+    duplicates: &[Duplicate],
+    validation: FieldValidation,
+    refuse: impl FnOnce(&StrictError) -> ApiError,
+) -> Result<Vec<String>, ApiError> {
+    match (strict::check(unknown, duplicates), validation) {
+        (Ok(()), _) | (Err(_), FieldValidation::Ignore) => Ok(Vec::new()),
+        (Err(error), FieldValidation::Warn) => Ok(error.faults().to_vec()),
+        (Err(error), FieldValidation::Strict) => Err(refuse(&error)),
+    }
+}
+
+/// A body as a tree of no particular kind.
+pub(super) fn tree(body: &Bytes, content_type: Option<&str>) -> Result<Value, ApiError> {
+    parse(body, content_type, None).map(|(value, _)| value)
+}
+
+fn parse(
+    body: &Bytes,
+    content_type: Option<&str>,
+    gvk: Option<&Gvk>,
+) -> Result<(Value, Vec<Duplicate>), ApiError> {
+    let media_type = content_type.unwrap_or("application/json");
+    let media_type = media_type.split(';').next().unwrap_or_default().trim();
+    let parsed = match media_type {
+        "application/json" | "" => codec::decode_json(body),
+        "application/yaml" => codec::decode_yaml(body),
+        _ => {
+            return Err(ApiError::UnsupportedMediaType {
+                accepted: ACCEPTED.to_vec(),
+            });
+        }
+    };
+    parsed.map_err(|error| match gvk {
+        Some(gvk) => unrecognized(gvk, &error, body),
+        None => ApiError::BadRequest(error.to_string()),
+    })
+}
+
+/// A body without kind and version is what the path says; one with others is refused.
+fn check_kind(object: &mut Object, expected: &Gvk) -> Result<(), ApiError> {
+    let (api_version, kind) = (object.api_version(), object.kind());
+    if !kind.is_empty() && kind != expected.kind {
+        let found = kind.to_owned();
+        return Err(cannot_be_handled(
+            expected,
+            &found,
+            &format!("no kind {found:?} is served here"),
+        ));
+    }
+    if !api_version.is_empty() && api_version != expected.api_version() {
+        return Err(ApiError::BadRequest(format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({})",
+            expected.api_version()
+        )));
+    }
+    object.set_gvk(expected);
+    Ok(())
+}
+
+fn cannot_be_handled(expected: &Gvk, found: &str, why: &str) -> ApiError {
+    ApiError::BadRequest(format!(
+        "{found} in version {:?} cannot be handled as a {}: {why}",
+        expected.version, expected.kind
+    ))
+}
+
+fn unrecognized(expected: &Gvk, why: &dyn std::fmt::Display, body: &[u8]) -> ApiError {
+    ApiError::BadRequest(format!(
+        "the object provided is unrecognized (must be of type {}): {why} ({})",
+        expected.kind,
+        summary(body)
+    ))
+}
+
+/// The beginning of a body that makes no sense.
+fn summary(body: &[u8]) -> String {
+    const LONGEST: usize = 30;
+    match body {
+        [] => "<empty>".to_owned(),
+        [b'{', ..] => {
+            let start = String::from_utf8_lossy(&body[..body.len().min(LONGEST)]);
+            let more = if body.len() > LONGEST { " ..." } else { "" };
+            format!("{start}{more}")
+        }
+        _ => {
+            let hex = body.iter().take(LONGEST).map(|byte| format!("{byte:02x}"));
+            let more = if body.len() > LONGEST { " ..." } else { "" };
+            format!("{}{more}", hex.collect::<String>())
+        }
+    }
+}

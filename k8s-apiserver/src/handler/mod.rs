@@ -1,0 +1,91 @@
+//! One handler per verb: HTTP on one side, [`Registry`] on the other.
+//!
+//! A handler reads the options from the query, the object from the body, asks the registry, and writes the answer in
+//! the form that the client accepts. It decides nothing about objects.
+
+mod apply;
+mod binding;
+pub mod connect;
+mod create;
+mod decode;
+mod delete;
+mod delete_collection;
+mod get;
+mod list;
+mod negotiate;
+mod options;
+mod patch;
+mod respond;
+mod scale;
+mod table;
+mod update;
+mod watch;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+
+pub(crate) use create::create;
+pub(crate) use delete::delete;
+pub(crate) use delete_collection::delete_collection;
+pub(crate) use get::get;
+pub(crate) use list::list;
+pub use negotiate::{Encoding, Format, RowObject, Shape};
+pub(crate) use patch::patch;
+pub(crate) use update::update;
+pub(crate) use watch::watch;
+
+pub(crate) use binding::bind;
+pub(crate) use create::create_virtual;
+
+use crate::{
+    ApiError, RequestInfo, User,
+    registry::{Registry, Resource, SubresourceRow, Write, WriteOptions},
+};
+
+/// A request for a stored resource, with everything that its handler needs.
+pub(crate) struct Call {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) resource: Arc<Resource>,
+    /// The subresource, if the path names one.
+    pub(crate) subresource: Option<SubresourceRow>,
+    pub(crate) info: Arc<RequestInfo>,
+    pub(crate) user: Arc<User>,
+    pub(crate) parts: Parts,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// The form in which the client wants its answer.
+    fn format(&self) -> Result<Format, ApiError> {
+        Format::negotiate(&self.parts.headers, &self.info)
+    }
+
+    /// The write that the path asks for.
+    fn write<'a>(&'a self, options: &'a WriteOptions) -> Write<'a> {
+        Write {
+            resource: &self.resource,
+            version: &self.info.version,
+            subresource: &self.info.subresource,
+            namespace: self.namespace(),
+            name: &self.info.name,
+            user: &self.user,
+            options,
+        }
+    }
+
+    /// The namespace of the objects asked for. The path of a namespace object names it twice.
+    fn namespace(&self) -> &str {
+        match self.resource.row.namespaced {
+            true => &self.info.namespace,
+            false => "",
+        }
+    }
+
+    /// The body's media type.
+    fn content_type(&self) -> Option<&str> {
+        let value = self.parts.headers.get(http::header::CONTENT_TYPE)?;
+        value.to_str().ok()
+    }
+}

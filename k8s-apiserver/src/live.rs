@@ -1,0 +1,96 @@
+//! What the parts in front of the registry read from it: roles for authorization, nodes for relays.
+//!
+//! They are made before the registry is, so they hold a place for it; weakly, since the registry
+//! holds them.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use async_trait::async_trait;
+use k8s_apimachinery::{Object, Value};
+use k8s_openapi::api::core::v1::{Node, Pod};
+
+use crate::{
+    ApiError, Request, RequestInfo, Response, User,
+    authz::{rbac::Objects, review::Reviewer},
+    handler::connect::{NodeEndpoint, NodeLocator, Relay, address_of},
+    registry::{Connector, Registry, Stored, Virtual},
+};
+
+/// A place for the registry. Until it is filled there are no roles and no nodes.
+#[derive(Clone, Default)]
+pub(crate) struct Live(Arc<OnceLock<Weak<Registry>>>);
+
+impl Live {
+    /// Fills the place, once.
+    pub(crate) fn set(&self, registry: &Arc<Registry>) {
+        let filled = self.0.set(Arc::downgrade(registry));
+        debug_assert!(filled.is_ok(), "a server has one registry");
+    }
+
+    fn registry(&self) -> Option<Arc<Registry>> {
+        self.0.get()?.upgrade()
+    }
+}
+
+const RBAC: &str = "rbac.authorization.k8s.io";
+
+impl Objects for Live {
+    type Shared = Stored;
+
+    fn list(&self, resource: &str, namespace: &str) -> Vec<Arc<Stored>> {
+        self.registry().map_or_else(Vec::new, |registry| {
+            registry.list(RBAC, resource, namespace)
+        })
+    }
+
+    fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Stored>> {
+        self.registry()?.get(RBAC, resource, namespace, name)
+    }
+
+    fn tree(&self, object: &Stored) -> Value {
+        object.entry.object().into_value()
+    }
+}
+
+#[async_trait]
+impl NodeLocator for Live {
+    async fn locate(&self, node: &str) -> Option<NodeEndpoint> {
+        let stored = self.registry()?.get("", "nodes", "", node)?;
+        let node: Node = stored.entry.object().view().ok()?;
+        address_of(&node).map(NodeEndpoint::Address)
+    }
+}
+
+#[async_trait]
+impl Connector for Relay {
+    async fn connect(&self, request: Request, object: &Object, _subresource: &str) -> Response {
+        let answer = match object.kind() {
+            "Node" => self.node_proxy(request).await,
+            _ => match object.view::<Pod>() {
+                Ok(pod) => self.pod(&pod, request).await,
+                Err(error) => Err(ApiError::internal(error)),
+            },
+        };
+        answer.unwrap_or_else(ApiError::into_response)
+    }
+}
+
+#[async_trait]
+impl Virtual for Reviewer {
+    async fn create(
+        &self,
+        _registry: &Registry,
+        user: &User,
+        info: &RequestInfo,
+        object: Object,
+    ) -> Result<Object, ApiError> {
+        let review = object.as_map().clone();
+        match self
+            .answer(&info.resource, &info.namespace, user, review)
+            .await
+        {
+            Some(answered) => answered.map(Object::from),
+            None => Err(ApiError::NoSuchResource),
+        }
+    }
+}

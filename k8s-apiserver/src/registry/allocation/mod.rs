@@ -1,0 +1,12 @@
+//! Addresses and ports that no two services may share.
+//!
+//! Each one that is taken is a key of its own. Taking it is part of the service's own transaction, which compares that
+//! the key is absent; giving it back is part of the transaction that removes it from the service. So there is nothing to
+//! repair after a crash, and of two services that race for an address one decides again.
+
+mod cluster_ip;
+mod node_port;
+mod pool;
+mod service;
+
+pub use service::{carry_over, effects};

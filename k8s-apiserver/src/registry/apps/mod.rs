@@ -1,0 +1,4 @@
+//! Kinds of `apps`.
+
+pub(super) mod deployment;
+pub(super) mod replica_set;

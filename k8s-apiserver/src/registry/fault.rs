@@ -1,0 +1,44 @@
+//! How the store's failures and the rules' complaints reach a client.
+
+use k8s_apimachinery::api::FieldError;
+use k8s_store::StoreError;
+
+use super::Resource;
+use crate::{ApiError, error::Cause};
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Compacted { .. } => ApiError::Expired(
+                "The resourceVersion for the provided watch is too old.".to_owned(),
+            ),
+            StoreError::Future { requested, current } => ApiError::Timeout(format!(
+                "Too large resource version: {requested}, current: {current}"
+            )),
+            StoreError::Closed => {
+                ApiError::ServiceUnavailable("the server is shutting down".to_owned())
+            }
+            other => ApiError::internal(other),
+        }
+    }
+}
+
+/// `422 Invalid` with one cause per field, if there is any.
+pub(crate) fn invalid(
+    resource: &Resource,
+    name: &str,
+    errors: Vec<FieldError>,
+) -> Result<(), ApiError> {
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(ApiError::Invalid {
+        kind: resource.group_kind(),
+        name: name.to_owned(),
+        causes: errors.iter().map(cause).collect(),
+    })
+}
+
+fn cause(error: &FieldError) -> Cause {
+    Cause::new(error.reason(), error.message(), &error.field)
+}

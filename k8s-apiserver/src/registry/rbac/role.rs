@@ -1,0 +1,31 @@
+//! Role.
+
+use jiff::Timestamp;
+use k8s_apimachinery::{Object, Value, table::ColumnDefinition};
+
+use crate::registry::{KindRow, Strategy, cell};
+
+/// Strategy of `rbac.authorization.k8s.io/v1` `Role`.
+pub(crate) struct Role;
+
+static COLUMNS: [ColumnDefinition; 2] = [
+    ColumnDefinition::NAME,
+    ColumnDefinition {
+        type_: "date",
+        ..ColumnDefinition::text("Created At", "When it was created.")
+    },
+];
+
+impl Strategy for Role {
+    fn kind(&self) -> KindRow {
+        KindRow::new("rbac.authorization.k8s.io", "v1", "Role", "roles").create_on_update()
+    }
+
+    fn columns(&self) -> &'static [ColumnDefinition] {
+        &COLUMNS
+    }
+
+    fn row(&self, object: &Object, _now: Timestamp) -> Vec<Value> {
+        vec![object.name().into(), cell::created_at(object)]
+    }
+}

@@ -1,0 +1,240 @@
+//! Lists: which state of which objects, in pages.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use k8s_apimachinery::selector::{field::FieldSelector, label::LabelSelector};
+use k8s_store::{Revision, StoreError};
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Registry, Resource, Stored, key};
+use crate::ApiError;
+
+/// How long a read waits for a revision that this server hasn't seen yet.
+const FRESHNESS: Duration = Duration::from_secs(3);
+
+/// How `resourceVersion` of a list is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionMatch {
+    /// This state, or a newer one.
+    NotOlderThan,
+    /// Exactly this state.
+    Exact,
+}
+
+/// What objects to select.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// By labels.
+    pub labels: Option<LabelSelector>,
+    /// By fields.
+    pub fields: Option<FieldSelector>,
+}
+
+/// A list, as it is asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ListRequest {
+    /// In one namespace; empty for all, and for cluster-scoped objects.
+    pub namespace: String,
+    /// Which objects.
+    pub selection: Selection,
+    /// At most so many; 0 is all.
+    pub limit: usize,
+    /// Where the last page ended.
+    pub continue_token: String,
+    /// Which state; `None` is the newest.
+    pub revision: Option<(Revision, RevisionMatch)>,
+}
+
+/// A page of objects.
+#[derive(Debug)]
+pub struct ListResult {
+    /// The objects, in key order.
+    pub items: Vec<Arc<Stored>>,
+    /// The state that they are of.
+    pub revision: Revision,
+    /// Where the next page begins; empty on the last one.
+    pub continue_token: String,
+    /// How many follow, if that is known.
+    pub remaining: Option<usize>,
+}
+
+/// What a continue token says. Opaque to clients, but the same as Kubernetes'.
+#[derive(Serialize, Deserialize)]
+struct Continue {
+    v: String,
+    rv: u64,
+    start: String,
+}
+
+impl Selection {
+    /// Whether everything is selected.
+    pub fn is_all(&self) -> bool {
+        self.labels
+            .as_ref()
+            .is_none_or(LabelSelector::is_everything)
+            && self
+                .fields
+                .as_ref()
+                .is_none_or(FieldSelector::is_everything)
+    }
+
+    /// Whether an object is selected.
+    pub fn selects(&self, entry: &Entry) -> bool {
+        let labels = self.labels.as_ref();
+        let fields = self.fields.as_ref();
+        labels.is_none_or(|selector| selector.matches(|key| entry.label(key)))
+            && fields.is_none_or(|selector| selector.matches(|path| entry.field(path)))
+    }
+}
+
+impl Registry {
+    /// Waits until this server has seen a revision that a client has seen elsewhere. `None`, empty and 0 wait for
+    /// nothing: what this server committed is visible already.
+    pub async fn refresh(&self, revision: Option<&str>) -> Result<(), ApiError> {
+        match revision {
+            None | Some("" | "0") => Ok(()),
+            Some(revision) => self.wait_for(parse_revision(revision)?).await,
+        }
+    }
+
+    async fn wait_for(&self, revision: Revision) -> Result<(), ApiError> {
+        let current = self.cache.revision();
+        if current >= revision {
+            return Ok(());
+        }
+        match tokio::time::timeout(FRESHNESS, self.cache.wait_for(revision)).await {
+            Ok(reached) => Ok(reached?),
+            Err(_) => Err(StoreError::Future {
+                requested: revision,
+                current,
+            }
+            .into()),
+        }
+    }
+
+    /// A page of the objects that a client asks for.
+    pub async fn page(
+        &self,
+        resource: &Resource,
+        request: &ListRequest,
+    ) -> Result<ListResult, ApiError> {
+        let prefix = key::collection(&resource.row, &request.namespace);
+        let limit = (request.limit > 0).then_some(request.limit);
+        let filter = |stored: &Stored| request.selection.selects(&stored.entry);
+        let (at, after) = self.position(request, &prefix).await?;
+        let after = after.as_deref();
+        let (items, revision, more) = match at {
+            None => self.cache.list(&prefix, after, limit, &filter),
+            Some(at) => self
+                .cache
+                .list_at(at, &prefix, after, limit, &filter)
+                .await
+                .map_err(|error| expired(error, request))?,
+        };
+        let last = items.last().filter(|_| more).map(|last| last.key.clone());
+        let continue_token = match &last {
+            Some(last) => token(revision, &prefix, last),
+            None => String::new(),
+        };
+        // Counted only where no selector would make the number a lie, as in Kubernetes.
+        let remaining = match last {
+            Some(last) if request.selection.is_all() => Some(
+                self.cache
+                    .list(&prefix, Some(&last), None, &|_| true)
+                    .0
+                    .len(),
+            ),
+            _ => None,
+        };
+        Ok(ListResult {
+            items,
+            revision,
+            continue_token,
+            remaining,
+        })
+    }
+
+    /// The state to read (`None` is the newest) and the key behind which to begin.
+    async fn position(
+        &self,
+        request: &ListRequest,
+        prefix: &Bytes,
+    ) -> Result<(Option<Revision>, Option<Vec<u8>>), ApiError> {
+        if !request.continue_token.is_empty() {
+            let token = read_token(&request.continue_token)?;
+            let after = [prefix, token.start.as_bytes()].concat();
+            let at = Revision(token.rv);
+            return Ok(((at != Revision::ZERO).then_some(at), Some(after)));
+        }
+        match request.revision {
+            None => Ok((None, None)),
+            Some((revision, RevisionMatch::NotOlderThan)) => {
+                self.wait_for(revision).await?;
+                Ok((None, None))
+            }
+            Some((revision, RevisionMatch::Exact)) => {
+                self.wait_for(revision).await?;
+                Ok((Some(revision), None))
+            }
+        }
+    }
+}
+
+/// A revision as clients send it.
+pub(crate) fn parse_revision(text: &str) -> Result<Revision, ApiError> {
+    text.parse().map(Revision).map_err(|_| {
+        ApiError::BadRequest(format!(
+            "resourceVersion: Invalid value: {text:?}: must be a number"
+        ))
+    })
+}
+
+fn token(revision: Revision, prefix: &[u8], last: &[u8]) -> String {
+    let start = String::from_utf8_lossy(&last[prefix.len()..]).into_owned();
+    let token = Continue {
+        v: "meta.k8s.io/v1".to_owned(),
+        rv: revision.0,
+        start,
+    };
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).expect("a token is strings and a number"))
+}
+
+fn read_token(token: &str) -> Result<Continue, ApiError> {
+    let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok();
+    bytes
+        .and_then(|bytes| serde_json::from_slice::<Continue>(&bytes).ok())
+        .filter(|token| token.v == "meta.k8s.io/v1" && !token.start.contains(".."))
+        .ok_or_else(|| ApiError::BadRequest("continue key is not valid".to_owned()))
+}
+
+fn expired(error: StoreError, request: &ListRequest) -> ApiError {
+    match error {
+        StoreError::Compacted { .. } if !request.continue_token.is_empty() => {
+            ApiError::Expired(
+                "The provided continue parameter is too old to display a consistent list result. You must start a new \
+                 list without the continue parameter."
+                    .to_owned(),
+            )
+        }
+        StoreError::Compacted { requested, .. } => ApiError::Expired(format!(
+            "The resourceVersion for the provided list is too old: {requested}"
+        )),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_come_back_as_they_went() {
+        let made = token(Revision(9), b"/registry/pods/", b"/registry/pods/a/p");
+        let read = read_token(&made).unwrap();
+        assert_eq!((read.rv, read.start.as_str()), (9, "a/p"));
+        assert!(read_token("nonsense").is_err());
+        assert!(parse_revision("x").is_err());
+    }
+}

@@ -1,0 +1,109 @@
+//! From a request to its handler.
+//!
+//! [`Router`] is the innermost service of the server. By the time a request arrives here, the layers have said what it
+//! asks for ([`RequestInfo`]), who asks ([`User`]), and that this is allowed; both are in its extensions.
+
+mod discovery;
+mod openapi;
+mod table;
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use http::Method;
+use tower::Service;
+
+use self::{discovery::Discovery, openapi::OpenApi};
+use crate::{ApiError, Request, RequestInfo, Response, User, Verb, registry::Registry};
+
+/// Serves the API: resources, discovery, OpenAPI. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Router {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    registry: Arc<Registry>,
+    discovery: Discovery,
+    openapi: OpenApi,
+}
+
+impl Router {
+    /// A router over what the registry holds, now and later.
+    pub fn new(registry: Arc<Registry>) -> Self {
+        Router {
+            shared: Arc::new(Shared {
+                registry,
+                discovery: Discovery::default(),
+                openapi: OpenApi::default(),
+            }),
+        }
+    }
+}
+
+impl Service<Request> for Router {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let shared = self.shared.clone();
+        async move {
+            Ok(answer(shared, request)
+                .await
+                .unwrap_or_else(ApiError::into_response))
+        }
+        .boxed()
+    }
+}
+
+async fn answer(shared: Arc<Shared>, request: Request) -> Result<Response, ApiError> {
+    let info = match request.extensions().get::<Arc<RequestInfo>>() {
+        Some(info) => info.clone(),
+        None => Arc::new(RequestInfo::parse(request.method(), request.uri())?),
+    };
+    let user = match request.extensions().get::<Arc<User>>() {
+        Some(user) => user.clone(),
+        None => Arc::new(User::anonymous()),
+    };
+    if info.resource_request {
+        return table::dispatch(&shared.registry, info, user, request).await;
+    }
+    let resources = shared.registry.resources();
+    let path = info.path.trim_end_matches('/');
+    let is_document = ["/api", "/apis", "/openapi"]
+        .iter()
+        .any(|root| path == *root || path.starts_with(&format!("{root}/")));
+    if !is_document {
+        return Err(ApiError::NoSuchResource);
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Err(ApiError::MethodNotAllowed);
+    }
+    match path.strip_prefix("/openapi/") {
+        Some(document) => shared
+            .openapi
+            .answer(resources, document, &info, request.headers()),
+        None => shared.discovery.answer(resources, path, request.headers()),
+    }
+}
+
+/// Whether a verb of RBAC is one that reads a body.
+fn has_body(verb: &Verb) -> bool {
+    matches!(
+        verb,
+        Verb::Create | Verb::Update | Verb::Patch | Verb::Delete | Verb::DeleteCollection
+    )
+}
+
+#[cfg(test)]
+mod tests;

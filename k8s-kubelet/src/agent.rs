@@ -1,0 +1,102 @@
+//! What all pods' workers share: the node's configuration and its ways to act.
+
+use std::{net::IpAddr, sync::Arc};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_runtime::{Clock, Context, EventRecorder};
+use tokio::sync::mpsc;
+
+use crate::{
+    config::NodeConfig,
+    cri::{Runtime, RuntimeError},
+    event::Event,
+    image::Images,
+    node::Machine,
+    pleg::Pleg,
+    pod::dns::{self, Resolver},
+    resource::Cgroups,
+    source::Objects,
+    volume::Volumes,
+};
+
+/// One agent's means. Immutable; shared by its workers.
+pub(crate) struct Agent {
+    pub(crate) config: NodeConfig,
+    pub(crate) client: kube::Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    /// `containerd`: the scheme of container ids.
+    pub(crate) runtime_name: String,
+    pub(crate) pleg: Pleg,
+    pub(crate) images: Images,
+    pub(crate) volumes: Volumes,
+    pub(crate) objects: Objects,
+    pub(crate) cgroups: Option<Cgroups>,
+    pub(crate) recorder: EventRecorder,
+    pub(crate) resolver: Resolver,
+    pub(crate) machine: Machine,
+    /// To the agent's loop.
+    pub(crate) events: mpsc::Sender<Event>,
+}
+
+impl Agent {
+    pub(crate) async fn start(
+        ctx: &Context,
+        config: NodeConfig,
+        runtime: Arc<dyn Runtime>,
+        pleg: Pleg,
+        cgroups: Option<Cgroups>,
+        events: mpsc::Sender<Event>,
+    ) -> Result<Self, RuntimeError> {
+        let version = runtime.version().await?;
+        let machine = Machine::look(&config);
+        let objects = Objects::new(ctx);
+        let host = std::fs::read_to_string(&config.resolv_conf).unwrap_or_default();
+        let resolver = Resolver {
+            cluster: config.cluster_dns.iter().map(IpAddr::to_string).collect(),
+            domain: config.cluster_domain.clone(),
+            host: dns::parse(&host),
+        };
+        Ok(Self {
+            client: ctx.client.clone(),
+            clock: ctx.clock.clone(),
+            runtime_name: version.name,
+            pleg,
+            images: Images::default(),
+            volumes: Volumes::new(objects.clone(), (machine.milli_cpu, machine.memory)),
+            objects,
+            cgroups,
+            recorder: EventRecorder::on_host(ctx, "kubelet", &config.name),
+            resolver,
+            machine,
+            events,
+            runtime,
+            config,
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The node's addresses, as pods see them.
+    pub(crate) fn host_ips(&self) -> Vec<String> {
+        vec![self.config.internal_ip.to_string()]
+    }
+
+    /// The pod's group, if the agent makes groups.
+    pub(crate) fn cgroup(&self, pod: &Pod) -> Option<String> {
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let qos = k8s_apimachinery::pod::qos::class(pod);
+        self.cgroups.as_ref().map(|groups| groups.pod(qos, uid))
+    }
+
+    pub(crate) fn normal(&self, about: ObjectReference, reason: &str, message: impl Into<String>) {
+        self.recorder.normal(about, reason, message);
+    }
+
+    pub(crate) fn warning(&self, about: ObjectReference, reason: &str, message: impl Into<String>) {
+        self.recorder.warning(about, reason, message);
+    }
+}

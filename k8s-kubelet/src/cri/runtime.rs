@@ -1,0 +1,149 @@
+//! The trait that every container runtime implements.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use super::{Container, Image, RuntimeError, Sandbox, api};
+
+/// Who the runtime is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// Such as `containerd`; also the scheme of container ids in a pod's status.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Whether some part of the runtime works, such as `RuntimeReady` or `NetworkReady`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuntimeCondition {
+    /// Which part.
+    pub type_: String,
+    /// Whether it works.
+    pub is_true: bool,
+    /// Why not, in one word.
+    pub reason: String,
+    /// Why not.
+    pub message: String,
+}
+
+/// What a command in a container left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExecOutput {
+    /// What it wrote to standard output.
+    pub stdout: Bytes,
+    /// What it wrote to standard error.
+    pub stderr: Bytes,
+    /// How it ended.
+    pub exit_code: i32,
+}
+
+/// Which streams of a process are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    /// Standard input.
+    pub stdin: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error; never together with a terminal.
+    pub stderr: bool,
+    /// A terminal.
+    pub tty: bool,
+}
+
+/// Something changed in the runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// In this pod, given by its uid.
+    Pod(String),
+    /// In this container or sandbox, given by the runtime's id.
+    Container(String),
+}
+
+/// Changes as the runtime reports them.
+pub type Changes = BoxStream<'static, Change>;
+
+/// A container runtime. All calls may be made concurrently; dropping a call's future may or may not
+/// undo it, so whoever gives up on one must look at what is there afterwards.
+#[async_trait]
+pub trait Runtime: Send + Sync + 'static {
+    /// Whether containers only pretend to run: then nothing on the node is prepared for them.
+    fn is_simulated(&self) -> bool {
+        false
+    }
+    /// Name and version.
+    async fn version(&self) -> Result<Version, RuntimeError>;
+    /// What works and what doesn't.
+    async fn conditions(&self) -> Result<Vec<RuntimeCondition>, RuntimeError>;
+    /// Tells the runtime the range that pod addresses come from.
+    async fn set_pod_cidr(&self, cidr: &str) -> Result<(), RuntimeError>;
+    /// Changes as they happen; `None` when the runtime must be asked again and again instead. A
+    /// stream that ends may be asked for anew.
+    async fn changes(&self) -> Option<Changes>;
+
+    /// All sandboxes, or those of one pod (by uid), without addresses.
+    async fn sandboxes(&self, pod_uid: Option<&str>) -> Result<Vec<Sandbox>, RuntimeError>;
+    /// All containers, or those of one pod (by uid), without times and exit codes.
+    async fn containers(&self, pod_uid: Option<&str>) -> Result<Vec<Container>, RuntimeError>;
+    /// The addresses of a sandbox, the primary one first.
+    async fn sandbox_ips(&self, id: &str) -> Result<Vec<String>, RuntimeError>;
+    /// Fills in what lists leave out, and renews the state.
+    async fn complete(&self, container: &mut Container) -> Result<(), RuntimeError>;
+
+    /// Makes and starts a sandbox with its network; returns its id.
+    async fn run_sandbox(&self, config: &api::PodSandboxConfig) -> Result<String, RuntimeError>;
+    /// Kills all that runs in a sandbox and takes its network away. Idempotent.
+    async fn stop_sandbox(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Removes a sandbox and all its containers. Idempotent.
+    async fn remove_sandbox(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Makes a container, not started yet; returns its id.
+    async fn create_container(
+        &self,
+        sandbox_id: &str,
+        config: &api::ContainerConfig,
+        sandbox: &api::PodSandboxConfig,
+    ) -> Result<String, RuntimeError>;
+    /// Starts a container's process; returns once it runs.
+    async fn start_container(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Asks a container's process to end, kills it after the grace period, and returns once it is
+    /// gone. Idempotent; a second call with a shorter grace period cuts the first one short.
+    async fn stop_container(&self, id: &str, grace: Duration) -> Result<(), RuntimeError>;
+    /// Removes a container, killing its process if need be. Idempotent.
+    async fn remove_container(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Makes the runtime write to the container's log path anew, after a rotation.
+    async fn reopen_log(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Runs a command in a container to its end, or until the time is up.
+    async fn exec_sync(
+        &self,
+        id: &str,
+        command: &[String],
+        timeout: Duration,
+    ) -> Result<ExecOutput, RuntimeError>;
+    /// Prepares a command; returns the URL where its streams are served.
+    async fn exec(
+        &self,
+        id: &str,
+        command: &[String],
+        streams: Streams,
+    ) -> Result<String, RuntimeError>;
+    /// Prepares to attach to a container's process; returns the URL where its streams are served.
+    async fn attach(&self, id: &str, streams: Streams) -> Result<String, RuntimeError>;
+
+    /// The image of a reference (name, digest or id), if the node has it.
+    async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError>;
+    /// All images.
+    async fn images(&self) -> Result<Vec<Image>, RuntimeError>;
+    /// Fetches an image; returns its reference.
+    async fn pull(
+        &self,
+        reference: &str,
+        auth: Option<api::AuthConfig>,
+        sandbox: &api::PodSandboxConfig,
+    ) -> Result<String, RuntimeError>;
+    /// Removes an image. Idempotent.
+    async fn remove_image(&self, id: &str) -> Result<(), RuntimeError>;
+}

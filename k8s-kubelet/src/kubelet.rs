@@ -1,0 +1,239 @@
+//! The agent: one loop over [`Event`]s that hands pods to their workers.
+//!
+//! The loop decides nothing about a pod; it only knows who works on what. Whatever the node holds of
+//! a pod without a worker, once the API's pods are known, is left over and removed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Pod, Service};
+use k8s_runtime::{Context, Key};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    agent::Agent,
+    config::NodeConfig,
+    cri::Runtime,
+    error::Error,
+    event::Event,
+    node,
+    pleg::Pleg,
+    pod::{cleanup, mailbox::Mailbox, worker::Worker},
+    resource::Cgroups,
+    server::Server,
+    source::PodSource,
+};
+
+/// How often leftovers are looked for.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+/// Events that may wait for the loop.
+const CAPACITY: usize = 256;
+/// Workers get this long to come to a stop with the agent.
+const STOP: Duration = Duration::from_secs(2);
+/// How long the first pods wait for the services that their environment announces.
+const SERVICES: Duration = Duration::from_secs(2);
+
+/// The agent of one node.
+pub struct Kubelet {
+    ctx: Context,
+    config: NodeConfig,
+    runtime: Arc<dyn Runtime>,
+    source: Option<PodSource>,
+    server: Option<Server>,
+}
+
+impl Kubelet {
+    /// An agent that does nothing until it is run. It writes as the context's client, whose identity
+    /// should be `system:node:<name>`.
+    pub fn new(ctx: Context, config: NodeConfig, runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            ctx,
+            config,
+            runtime,
+            source: None,
+            server: None,
+        }
+    }
+
+    /// Takes pods from a source that several nodes share.
+    pub fn with_source(mut self, source: PodSource) -> Self {
+        self.source = Some(source);
+        self
+    }
+
+    /// Is served by a server that several nodes share and that the caller runs, instead of by one of
+    /// its own.
+    pub fn with_server(mut self, server: Server) -> Self {
+        self.server = Some(server);
+        self
+    }
+
+    /// Runs until the context's token is cancelled. Containers run on; the next agent on the same root
+    /// directory and runtime adopts them.
+    pub async fn run(self) -> Result<(), Error> {
+        let Self {
+            ctx,
+            config,
+            runtime,
+            source,
+            server,
+        } = self;
+        std::fs::create_dir_all(&config.root_dir).map_err(|source| Error::Root {
+            path: config.root_dir.clone(),
+            source,
+        })?;
+        let cgroups = match &config.cgroup_root {
+            Some(root) if !runtime.is_simulated() => Some(Cgroups::detect(root)?),
+            _ => None,
+        };
+        let mut tasks = JoinSet::new();
+        let server = match (server, &config.tls) {
+            (Some(shared), _) => Some(shared),
+            (None, Some(tls)) => {
+                let server = Server::bind(config.listen, tls).await?;
+                let (running, cancel) = (server.clone(), ctx.cancel.child_token());
+                tasks.spawn(async move { running.run(cancel).await });
+                Some(server)
+            }
+            (None, None) => None,
+        };
+        if let Some(cidr) = &config.pod_cidr
+            && let Err(error) = runtime.set_pod_cidr(cidr).await
+        {
+            tracing::debug!(%error, "the runtime takes no pod range");
+        }
+        let pleg = Pleg::new(runtime.clone());
+        // What runs already must be known before the first pod is looked at.
+        pleg.relist().await?;
+
+        let (events, mut inbox) = mpsc::channel(CAPACITY);
+        let agent = Agent::start(&ctx, config, runtime, pleg.clone(), cgroups, events.clone()).await?;
+        let agent = Arc::new(agent);
+        let port = server.as_ref().map(|server| server.address().port());
+        let node = node::Reporter::new(agent.clone(), port);
+        tasks.spawn(node.run(ctx.cancel.child_token()));
+        tasks.spawn({
+            let cancel = ctx.cancel.child_token();
+            async move { pleg.run(events, cancel).await }
+        });
+        if !agent.runtime.is_simulated() {
+            let services = ctx.hub.informer::<Service>();
+            let _ = tokio::time::timeout(SERVICES, services.synced()).await;
+        }
+        let source = source.unwrap_or_else(|| PodSource::new(&ctx.hub));
+        let mut state = Loop {
+            agent: agent.clone(),
+            server,
+            cancel: ctx.cancel.child_token(),
+            workers: HashMap::new(),
+            tasks: JoinSet::new(),
+            cleaning: HashSet::new(),
+            is_synced: false,
+        };
+        let pods = ctx.cancel.run_until_cancelled(source.node(&agent.config.name)).await;
+        let Some(mut pods) = pods else { return Ok(()) };
+        let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = ctx.cancel.cancelled() => break,
+                Some(event) = pods.recv() => event,
+                Some(event) = inbox.recv() => event,
+                _ = housekeeping.tick() => Event::Housekeeping,
+            };
+            state.handle(event);
+            while state.tasks.try_join_next().is_some() {}
+        }
+        drop(inbox);
+        let stopping = async { while state.tasks.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(STOP, stopping).await;
+        while tasks.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+/// Who works on what.
+struct Loop {
+    agent: Arc<Agent>,
+    server: Option<Server>,
+    cancel: CancellationToken,
+    /// By pod uid.
+    workers: HashMap<String, Arc<Mailbox>>,
+    tasks: JoinSet<()>,
+    /// Pods whose leftovers are being removed.
+    cleaning: HashSet<String>,
+    is_synced: bool,
+}
+
+impl Loop {
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Pod(pod) => self.pod(pod),
+            Event::Gone(pod) => {
+                let uid = pod.metadata.uid.clone().unwrap_or_default();
+                if let Some(mailbox) = self.workers.get(&uid) {
+                    mailbox.gone(pod);
+                }
+            }
+            Event::Synced => {
+                self.is_synced = true;
+                self.housekeeping();
+            }
+            Event::Runtime { uid } | Event::Probe { uid } => {
+                if let Some(mailbox) = self.workers.get(&uid) {
+                    mailbox.poke();
+                }
+            }
+            Event::Housekeeping => self.housekeeping(),
+            Event::Finished { uid } => {
+                self.cleaning.remove(&uid);
+                if let (Some(mailbox), Some(server)) = (self.workers.remove(&uid), &self.server) {
+                    server.directory().remove(&Key::of(&*mailbox.pod()), &uid);
+                }
+            }
+        }
+    }
+
+    fn pod(&mut self, pod: Arc<Pod>) {
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        if let Some(server) = &self.server {
+            server.directory().put(pod.clone(), self.agent.clone());
+        }
+        if let Some(mailbox) = self.workers.get(&uid) {
+            mailbox.put(pod);
+            return;
+        }
+        let mailbox = Arc::new(Mailbox::new(pod));
+        let worker = Worker::new(self.agent.clone(), mailbox.clone());
+        self.workers.insert(uid, mailbox);
+        self.tasks.spawn(worker.run(self.cancel.clone()));
+    }
+
+    /// Removes what nobody works on.
+    fn housekeeping(&mut self) {
+        if !self.is_synced {
+            return;
+        }
+        let found = self.agent.pleg.uids().into_iter().chain(cleanup::traces(&self.agent));
+        let leftovers: HashSet<String> = found
+            .filter(|uid| !self.workers.contains_key(uid) && !self.cleaning.contains(uid))
+            .collect();
+        for uid in leftovers {
+            self.cleaning.insert(uid.clone());
+            let agent = self.agent.clone();
+            let cancel = self.cancel.clone();
+            self.tasks.spawn(async move {
+                tracing::info!(uid, "removing what is left of a pod that the API doesn't know");
+                let work = cleanup::leftover(&agent, &uid);
+                if let Some(Err(error)) = cancel.run_until_cancelled(work).await {
+                    tracing::warn!(uid, %error, "leftovers stay for now");
+                }
+                let _ = agent.events.send(Event::Finished { uid }).await;
+            });
+        }
+    }
+}

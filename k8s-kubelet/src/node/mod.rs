@@ -1,0 +1,10 @@
+//! The node itself: its object, its status, its lease.
+
+mod lease;
+mod machine;
+mod register;
+mod report;
+mod status;
+
+pub(crate) use machine::Machine;
+pub(crate) use report::Reporter;

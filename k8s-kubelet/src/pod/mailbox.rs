@@ -1,0 +1,79 @@
+//! What a worker is told: the newest state only, however often it changed meanwhile.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::Pod;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// A worker's mailbox.
+pub(crate) struct Mailbox {
+    letter: Mutex<Letter>,
+    news: Notify,
+    /// Cancelled when the pod shall not start anything any more.
+    pub(crate) stop: CancellationToken,
+}
+
+#[derive(Clone)]
+struct Letter {
+    pod: Arc<Pod>,
+    is_gone: bool,
+}
+
+impl Mailbox {
+    pub(crate) fn new(pod: Arc<Pod>) -> Self {
+        let mailbox = Self {
+            letter: Mutex::new(Letter {
+                pod: pod.clone(),
+                is_gone: false,
+            }),
+            news: Notify::new(),
+            stop: CancellationToken::new(),
+        };
+        mailbox.put(pod);
+        mailbox
+    }
+
+    /// The pod's newest state.
+    pub(crate) fn put(&self, pod: Arc<Pod>) {
+        if pod.metadata.deletion_timestamp.is_some() {
+            self.stop.cancel();
+        }
+        self.letter().pod = pod;
+        self.news.notify_one();
+    }
+
+    /// The pod is gone from the API; this was its last state.
+    pub(crate) fn gone(&self, pod: Arc<Pod>) {
+        self.stop.cancel();
+        let mut letter = self.letter();
+        letter.pod = pod;
+        letter.is_gone = true;
+        drop(letter);
+        self.news.notify_one();
+    }
+
+    /// Something happened around the pod.
+    pub(crate) fn poke(&self) {
+        self.news.notify_one();
+    }
+
+    /// Waits for any of the above.
+    pub(crate) async fn changed(&self) {
+        self.news.notified().await;
+    }
+
+    /// The pod's newest state.
+    pub(crate) fn pod(&self) -> Arc<Pod> {
+        self.letter().pod.clone()
+    }
+
+    /// Whether the pod is gone from the API.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.letter().is_gone
+    }
+
+    fn letter(&self) -> MutexGuard<'_, Letter> {
+        self.letter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

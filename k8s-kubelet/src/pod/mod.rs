@@ -1,0 +1,21 @@
+//! The life of a pod on this node: [`actions`] decides, `sync` does, [`status`] reports, and a
+//! `worker` per pod goes round.
+
+pub mod actions;
+pub mod backoff;
+pub(crate) mod cleanup;
+pub(crate) mod container;
+pub(crate) mod dns;
+mod env;
+pub(crate) mod field;
+mod hook;
+mod hosts;
+mod kill;
+mod last_words;
+pub(crate) mod mailbox;
+mod report;
+mod sandbox;
+mod security;
+pub mod status;
+mod sync;
+pub(crate) mod worker;

@@ -1,0 +1,483 @@
+//! Doing what a plan says.
+//!
+//! What fails is noted as the container's waiting reason and tried again later; what can wait for
+//! long (pulls, hooks, missing objects) gives way as soon as the pod is to end.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Container, ObjectReference, Pod, PodIP, PodSpec, Secret, Service};
+
+use super::{
+    actions::{Plan, SandboxAction, Start, Stop},
+    backoff::{CrashBackoff, go_duration},
+    container::{self, Parts},
+    env::{self, References},
+    hook, hosts, last_words,
+    mailbox::Mailbox,
+    sandbox::{self, Place},
+    status::Reason,
+};
+use crate::{
+    agent::Agent,
+    cri::{Image, RuntimeError, api::PodSandboxConfig},
+    image::Pull,
+    probe::Fatal,
+    resource::limit,
+    source::SourceError,
+    volume::{Mounted, Volumes},
+};
+
+/// How long a hook after the start may take.
+const POST_START_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Takes one pod's steps.
+pub(super) struct Syncer {
+    pub(super) agent: Arc<Agent>,
+    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) backoff: CrashBackoff,
+    /// Why containers wait, by name.
+    pub(super) waiting: BTreeMap<String, Reason>,
+    /// The pod's volumes, once they are set up.
+    pub(super) mounted: Option<Mounted>,
+}
+
+/// A step that didn't get through; try again later.
+#[derive(Debug)]
+pub(super) struct Unfinished;
+
+impl Syncer {
+    /// Notes which containers are in back-off, and says so.
+    pub(super) fn note_backoff(&mut self, pod: &Pod, plan: &Plan<'_>) {
+        self.waiting.retain(|name, reason| {
+            reason.reason != "CrashLoopBackOff" || plan.waiting.iter().any(|waiting| waiting.name == *name)
+        });
+        let key = full_name(pod);
+        for waiting in &plan.waiting {
+            let name = &waiting.name;
+            let delay = go_duration(waiting.wait.total);
+            let reason = Reason::new(
+                "CrashLoopBackOff",
+                format!("back-off {delay} restarting failed container={name} pod={key}"),
+            );
+            let before = self.waiting.insert(name.clone(), reason.clone());
+            if before.as_ref() != Some(&reason) {
+                let message = format!("Back-off restarting failed container {name} in pod {key}");
+                self.agent.warning(self.about(pod, name), "BackOff", message);
+            }
+        }
+    }
+
+    /// Does what the plan says, in its order.
+    pub(super) async fn act(&mut self, pod: &Pod, plan: &Plan<'_>) -> Result<(), Unfinished> {
+        let Some(spec) = &pod.spec else {
+            return Ok(());
+        };
+        for id in &plan.stop_sandboxes {
+            self.check(self.agent.runtime.stop_sandbox(id).await)?;
+        }
+        let mut stops = Vec::new();
+        for stop in &plan.stop {
+            stops.push(self.stop(pod, spec, stop));
+        }
+        futures::future::try_join_all(stops).await?;
+        for id in &plan.remove {
+            self.check(self.agent.runtime.remove_container(id).await)?;
+        }
+        if plan.start.is_empty() || self.mailbox.stop.is_cancelled() {
+            return Ok(());
+        }
+        let stop = self.mailbox.stop.clone();
+        let mounted = match stop.run_until_cancelled(self.prepare(pod)).await {
+            Some(prepared) => prepared?,
+            None => return Ok(()),
+        };
+        let (config, sandbox_id, ips) = self.sandbox(pod, spec, plan).await?;
+        let pod = with_addresses(pod, &ips, &self.agent.host_ips());
+        self.write_hosts(&pod, spec, &ips);
+        let mut result = Ok(());
+        for start in &plan.start {
+            if self.mailbox.stop.is_cancelled() {
+                return Ok(());
+            }
+            let started = self.start(&pod, spec, start, &sandbox_id, &config, &mounted).await;
+            match started {
+                Ok(()) => {
+                    self.waiting.remove(&start.container.name);
+                }
+                Err(reason) => {
+                    self.waiting.insert(start.container.name.clone(), reason);
+                    result = Err(Unfinished);
+                }
+            }
+        }
+        result
+    }
+
+    fn about(&self, pod: &Pod, container: &str) -> ObjectReference {
+        let spec = pod.spec.as_ref();
+        let mut all = spec.into_iter().flat_map(|spec| {
+            spec.containers.iter().chain(spec.init_containers.iter().flatten())
+        });
+        match all.find(|known| known.name == container) {
+            Some(known) => crate::probe::about(pod, known),
+            None => k8s_runtime::reference(pod),
+        }
+    }
+
+    fn check(&self, result: Result<(), RuntimeError>) -> Result<(), Unfinished> {
+        result.map_err(|error| {
+            tracing::warn!(%error, "runtime call failed");
+            Unfinished
+        })
+    }
+
+    /// Ends a container that is to be started again, or that a probe gave up.
+    async fn stop(&self, pod: &Pod, spec: &PodSpec, stop: &Stop) -> Result<(), Unfinished> {
+        let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+        let container = all.find(|container| container.name == stop.name);
+        let probe = container.and_then(|container| match stop.probe {
+            Some(Fatal::Startup) => container.startup_probe.as_ref(),
+            Some(Fatal::Liveness) => container.liveness_probe.as_ref(),
+            None => None,
+        });
+        let own = probe.and_then(|probe| probe.termination_grace_period_seconds);
+        let grace = own.or(spec.termination_grace_period_seconds).unwrap_or(30);
+        let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
+        self.agent.normal(self.about(pod, &stop.name), "Killing", stop.message.clone());
+        let result = super::kill::container(&self.agent, pod, container, &stop.id, grace, true).await;
+        self.check(result)
+    }
+
+    /// Volumes and cgroups.
+    async fn prepare(&mut self, pod: &Pod) -> Result<Mounted, Unfinished> {
+        if let Some(mounted) = &self.mounted {
+            return Ok(mounted.clone());
+        }
+        if self.agent.runtime.is_simulated() {
+            return Ok(Mounted::new());
+        }
+        let about = || k8s_runtime::reference(pod);
+        if let (Some(groups), Some(group)) = (&self.agent.cgroups, self.agent.cgroup(pod)) {
+            groups.create(&group, limit::pod_limits(pod)).map_err(|error| {
+                let message = format!("unable to ensure pod container exists: failed to create container: {error}");
+                self.agent.warning(about(), "FailedCreatePodContainer", message);
+                Unfinished
+            })?;
+        }
+        let dir = self.agent.config.pod_dir(uid(pod));
+        match self.agent.volumes.set_up(pod, &dir).await {
+            Ok(mounted) => {
+                self.mounted = Some(mounted.clone());
+                Ok(mounted)
+            }
+            Err((volume, error)) => {
+                let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {error}");
+                self.agent.warning(about(), "FailedMount", message);
+                Err(Unfinished)
+            }
+        }
+    }
+
+    /// Makes a sandbox if the plan says so; returns its configuration, id and addresses.
+    async fn sandbox(
+        &self,
+        pod: &Pod,
+        spec: &PodSpec,
+        plan: &Plan<'_>,
+    ) -> Result<(PodSandboxConfig, String, Vec<String>), Unfinished> {
+        let agent = &self.agent;
+        let (namespace, name) = names(pod);
+        let logs = agent.config.pod_logs(namespace, name, uid(pod));
+        let cgroup = agent.cgroup(pod);
+        let attempt = match plan.sandbox {
+            SandboxAction::Create(attempt) => attempt,
+            _ => agent.pleg.view(uid(pod)).sandboxes.first().map_or(0, |sandbox| sandbox.attempt),
+        };
+        let place = Place {
+            attempt,
+            resolver: &agent.resolver,
+            logs: &logs,
+            cgroup: cgroup.as_deref(),
+            limits: limit::pod_limits(pod),
+            node: &agent.config.name,
+        };
+        let config = sandbox::config(pod, spec, &place);
+        if let SandboxAction::Keep(id) = &plan.sandbox {
+            let view = agent.pleg.view(uid(pod));
+            let ips = view.ready_sandbox().map(|sandbox| sandbox.ips.clone()).unwrap_or_default();
+            return Ok((config, id.clone(), ips));
+        }
+        if !agent.runtime.is_simulated()
+            && let Err(error) = tokio::fs::create_dir_all(&logs).await
+        {
+            tracing::warn!(%error, path = %logs.display(), "log directory can't be made");
+            return Err(Unfinished);
+        }
+        let made = async {
+            let id = agent.runtime.run_sandbox(&config).await?;
+            let ips = agent.runtime.sandbox_ips(&id).await?;
+            Ok::<_, RuntimeError>((id, ips))
+        };
+        match made.await {
+            Ok((id, ips)) => Ok((config, id, ips)),
+            Err(error) => {
+                let message = format!("Failed to create pod sandbox: {error}");
+                agent.warning(k8s_runtime::reference(pod), "FailedCreatePodSandBox", message);
+                Err(Unfinished)
+            }
+        }
+    }
+
+    fn hosts_path(&self, pod: &Pod) -> PathBuf {
+        self.agent.config.pod_dir(uid(pod)).join("etc-hosts")
+    }
+
+    fn write_hosts(&self, pod: &Pod, spec: &PodSpec, ips: &[String]) {
+        if self.agent.runtime.is_simulated() {
+            return;
+        }
+        let text = if spec.host_network == Some(true) {
+            hosts::of_host(spec, &std::fs::read_to_string("/etc/hosts").unwrap_or_default())
+        } else {
+            let (name, domain) = sandbox::hostname(pod, spec, &self.agent.config.cluster_domain);
+            let ip = ips.first().map(String::as_str).unwrap_or_default();
+            hosts::of_pod(spec, ip, &name, domain.as_deref())
+        };
+        let path = self.hosts_path(pod);
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(&path, text));
+        if let Err(error) = written {
+            tracing::warn!(%error, path = %path.display(), "hosts file can't be written");
+        }
+    }
+
+    async fn start(
+        &mut self,
+        pod: &Pod,
+        spec: &PodSpec,
+        start: &Start<'_>,
+        sandbox_id: &str,
+        sandbox: &PodSandboxConfig,
+        mounted: &Mounted,
+    ) -> Result<(), Reason> {
+        let agent = self.agent.clone();
+        let container = start.container;
+        let about = self.about(pod, &container.name);
+        let pull = Pull {
+            pod,
+            about: about.clone(),
+            sandbox,
+            runtime: &*agent.runtime,
+            recorder: &agent.recorder,
+            objects: &agent.objects,
+        };
+        let ensured = self.mailbox.stop.run_until_cancelled(agent.images.ensure(container, &pull));
+        let image = match ensured.await {
+            Some(image) => image?,
+            None => return Err(Reason::new("ContainerCreating", "")),
+        };
+        let fail = |reason: &str, message: String| {
+            agent.warning(about.clone(), "Failed", format!("Error: {message}"));
+            Reason::new(reason, message)
+        };
+        let config = self.configure(pod, spec, start, &image, mounted).await;
+        let config = config.map_err(|message| fail("CreateContainerConfigError", message))?;
+        let runtime = &agent.runtime;
+        let created = runtime.create_container(sandbox_id, &config, sandbox).await;
+        let id = created.map_err(|error| fail("CreateContainerError", error.to_string()))?;
+        if let Some(ended) = start.after {
+            self.backoff.restarted(&container.name, ended, agent.now());
+        }
+        agent.normal(about.clone(), "Created", "Container created");
+        if let Err(error) = runtime.start_container(&id).await {
+            return Err(fail("RunContainerError", error.to_string()));
+        }
+        agent.normal(about.clone(), "Started", "Container started");
+        self.post_start(pod, container, &id).await
+    }
+
+    async fn configure(
+        &self,
+        pod: &Pod,
+        spec: &PodSpec,
+        start: &Start<'_>,
+        image: &Image,
+        mounted: &Mounted,
+    ) -> Result<crate::cri::api::ContainerConfig, String> {
+        let agent = &self.agent;
+        let container = start.container;
+        let dir = agent.config.pod_dir(uid(pod));
+        let last_words = last_words::path(&dir, &container.name, start.restart_count);
+        let is_simulated = agent.runtime.is_simulated();
+        let mut env = Vec::new();
+        if !is_simulated {
+            env = self.environment(pod, spec, container).await?;
+            make_last_words(&last_words).map_err(|error| format!("{}: {error}", last_words.display()))?;
+            let log = agent.config.pod_logs(names(pod).0, names(pod).1, uid(pod)).join(&container.name);
+            std::fs::create_dir_all(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        }
+        let mut simulated;
+        let mounted = match is_simulated {
+            true => {
+                // Nothing is mounted, and nothing looks.
+                let names = container.volume_mounts.iter().flatten().map(|mount| mount.name.clone());
+                simulated = Mounted::new();
+                simulated.extend(names.map(|name| (name, PathBuf::from("/"))));
+                &simulated
+            }
+            false => mounted,
+        };
+        let parts = Parts {
+            pod,
+            spec,
+            restart_count: start.restart_count,
+            image,
+            env,
+            mounted,
+            hosts: &self.hosts_path(pod),
+            last_words: &last_words,
+            seccomp_root: &agent.config.root_dir.join("seccomp"),
+            memory: agent.machine.memory,
+        };
+        container::config(container, parts)
+    }
+
+    async fn environment(
+        &self,
+        pod: &Pod,
+        spec: &PodSpec,
+        container: &Container,
+    ) -> Result<Vec<(String, String)>, String> {
+        let (namespace, _) = names(pod);
+        let objects = &self.agent.objects;
+        let wanted = References::of(container);
+        let mut config_maps: BTreeMap<String, ConfigMap> = BTreeMap::new();
+        let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
+        for name in wanted.config_maps {
+            match objects.config_map(namespace, &name).await {
+                Ok(map) => drop(config_maps.insert(name, map)),
+                Err(SourceError::NotFound { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        for name in wanted.secrets {
+            match objects.secret(namespace, &name).await {
+                Ok(secret) => drop(secrets.insert(name, secret)),
+                Err(SourceError::NotFound { .. }) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        let own = match spec.enable_service_links {
+            Some(false) => Vec::new(),
+            _ => objects.services(namespace),
+        };
+        let default = objects.services("default");
+        let api = default.iter().filter(|service| service.metadata.name.as_deref() == Some("kubernetes"));
+        let services: Vec<&Service> = api.chain(&own).map(|service| &**service).collect();
+        let machine = &self.agent.machine;
+        let sources = env::Sources {
+            pod,
+            config_maps: &config_maps,
+            secrets: &secrets,
+            services: &services,
+            allocatable: (machine.milli_cpu, machine.memory),
+        };
+        env::resolve(container, &sources)
+    }
+
+    /// Runs the hook after the start; a container whose hook fails is killed.
+    async fn post_start(&self, pod: &Pod, container: &Container, id: &str) -> Result<(), Reason> {
+        let handler = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.post_start.as_ref());
+        let Some(handler) = handler.filter(|_| !self.agent.runtime.is_simulated()) else {
+            return Ok(());
+        };
+        let ip = pod.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap_or_default();
+        let run = hook::run(&*self.agent.runtime, handler, container, id, &ip, POST_START_TIMEOUT);
+        let Some(Err(message)) = self.mailbox.stop.run_until_cancelled(run).await else {
+            return Ok(());
+        };
+        let about = self.about(pod, &container.name);
+        let message = format!("PostStartHook failed: {message}");
+        self.agent.warning(about.clone(), "FailedPostStartHook", message.clone());
+        self.agent.normal(about, "Killing", "FailedPostStartHook");
+        let grace = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
+        let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
+        let killed = super::kill::container(&self.agent, pod, Some(container), id, grace, true).await;
+        if let Err(error) = killed {
+            tracing::warn!(%error, "a container whose hook failed can't be killed");
+        }
+        Err(Reason::new("PostStartHookError", message))
+    }
+
+    /// Brings the volumes up to date that follow the API.
+    pub(super) async fn update_volumes(&self, pod: &Pod) {
+        let dir = self.agent.config.pod_dir(uid(pod));
+        if let Err((volume, error)) = self.agent.volumes.update(pod, &dir).await {
+            let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {error}");
+            self.agent.warning(k8s_runtime::reference(pod), "FailedMount", message);
+        }
+    }
+
+    /// Takes the pod's volumes and group away, after its containers are gone.
+    pub(super) fn release(&mut self, pod: &Pod) -> Result<(), String> {
+        if self.agent.runtime.is_simulated() {
+            return Ok(());
+        }
+        self.mounted = None;
+        let dir = self.agent.config.pod_dir(uid(pod));
+        Volumes::tear_down(&dir).map_err(|error| error.to_string())?;
+        if let (Some(groups), Some(group)) = (&self.agent.cgroups, self.agent.cgroup(pod)) {
+            groups.remove(&group).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+/// The file must be writable by whomever the container runs as.
+fn make_last_words(path: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    std::fs::write(path, [])?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
+}
+
+/// The pod with the addresses that it has just got, which the API doesn't know yet.
+fn with_addresses(pod: &Pod, ips: &[String], host_ips: &[String]) -> Pod {
+    let mut pod = pod.clone();
+    let is_on_host = pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
+    let ips = if is_on_host { host_ips } else { ips };
+    let status = pod.status.get_or_insert_default();
+    status.pod_ip = ips.first().cloned();
+    status.pod_ips = Some(ips.iter().map(|ip| PodIP { ip: ip.clone() }).collect());
+    status.host_ip = host_ips.first().cloned();
+    status.host_ips = Some(
+        host_ips.iter().map(|ip| k8s_openapi::api::core::v1::HostIP { ip: ip.clone() }).collect(),
+    );
+    pod
+}
+
+/// The pod's uid.
+pub(super) fn uid(pod: &Pod) -> &str {
+    pod.metadata.uid.as_deref().unwrap_or_default()
+}
+
+/// The pod's namespace and name.
+pub(super) fn names(pod: &Pod) -> (&str, &str) {
+    let meta = &pod.metadata;
+    (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+}
+
+/// `name_namespace(uid)`: how messages name a pod for good.
+fn full_name(pod: &Pod) -> String {
+    let (namespace, name) = names(pod);
+    format!("{name}_{namespace}({})", uid(pod))
+}

@@ -1,0 +1,91 @@
+//! Paths and who may call them.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+use tokio_util::sync::CancellationToken;
+
+use super::{directory::{Directory, Entry}, logs, streaming};
+
+pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+/// A short answer in words.
+pub(super) fn text(status: StatusCode, message: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(message.into()).boxed_unsync());
+    *response.status_mut() = status;
+    let plain = header::HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, plain);
+    response
+}
+
+/// Who calls, and what ends with the server.
+pub(super) struct Caller {
+    pub(super) name: String,
+    pub(super) is_allowed: bool,
+    pub(super) sessions: CancellationToken,
+}
+
+/// Answers a request.
+pub(super) async fn handle(
+    directory: &Directory,
+    caller: &Caller,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let path = request.uri().path().to_owned();
+    let parts: Vec<String> = path
+        .trim_matches('/')
+        .split('/')
+        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+        .collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if !caller.is_allowed {
+        let (name, verb) = (&caller.name, request.method().as_str().to_lowercase());
+        let message = format!("Forbidden (user={name}, verb={verb}, resource=nodes, subresource=proxy)");
+        return text(StatusCode::FORBIDDEN, message);
+    }
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match parts.as_slice() {
+        ["healthz" | "livez" | "readyz"] if is_read => text(StatusCode::OK, "ok"),
+        ["pods"] if is_read => pods(directory),
+        ["containerLogs", namespace, pod, container] if is_read => {
+            match directory.get(namespace, pod) {
+                Some(entry) => logs::handle(entry, container, &query).await,
+                None => missing(namespace, pod),
+            }
+        }
+        [action @ ("exec" | "attach"), namespace, pod, rest @ .., container] if rest.len() < 2 => {
+            let entry = directory.get(namespace, pod).filter(|entry| has_uid(entry, rest.first()));
+            match entry {
+                Some(entry) if *action == "exec" => {
+                    streaming::exec(entry, container, &query, request, &caller.sessions).await
+                }
+                Some(entry) => {
+                    streaming::attach(entry, container, &query, request, &caller.sessions).await
+                }
+                None => missing(namespace, pod),
+            }
+        }
+        _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
+    }
+}
+
+fn has_uid(entry: &Entry, uid: Option<&&str>) -> bool {
+    uid.is_none_or(|uid| entry.pod.metadata.uid.as_deref() == Some(*uid))
+}
+
+fn missing(namespace: &str, pod: &str) -> Response<Body> {
+    text(StatusCode::NOT_FOUND, format!("pod \"{namespace}/{pod}\" not found"))
+}
+
+fn pods(directory: &Directory) -> Response<Body> {
+    let pods = directory.list();
+    let items: Vec<_> = pods.iter().map(|pod| &**pod).collect();
+    let list = serde_json::json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items});
+    let mut response = text(StatusCode::OK, list.to_string());
+    let json = header::HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response
+}

@@ -1,0 +1,120 @@
+//! Config maps, secrets, services and tokens that pods refer to.
+//!
+//! Config maps and secrets are read when a container needs them, one by one, so the agent needs no
+//! right to list them and never starts a container from a stale cache.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::{
+    authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
+    core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
+};
+use k8s_runtime::{Context, Store};
+use kube::{Api, Client, Resource, api::PostParams};
+use serde::de::DeserializeOwned;
+
+/// An object that can't be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// It doesn't exist; in Kubernetes' words.
+    #[error("{kind} \"{name}\" not found")]
+    NotFound {
+        /// Such as `configmap`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The API failed.
+    #[error("{0}")]
+    Api(String),
+}
+
+/// Access to the objects that pods refer to. Cheap to clone.
+#[derive(Clone)]
+pub struct Objects {
+    client: Client,
+    services: Option<Store<Service>>,
+}
+
+impl Objects {
+    /// Reads as the context's client; services come from its shared stores.
+    pub fn new(ctx: &Context) -> Self {
+        Self {
+            client: ctx.client.clone(),
+            services: Some(ctx.hub.informer::<Service>().store()),
+        }
+    }
+
+    /// Reads through a client, without services.
+    pub fn without_services(client: Client) -> Self {
+        Self {
+            client,
+            services: None,
+        }
+    }
+
+    /// The services of a namespace.
+    pub fn services(&self, namespace: &str) -> Vec<Arc<Service>> {
+        let store = self.services.as_ref();
+        store.map(|store| store.list_in(namespace)).unwrap_or_default()
+    }
+
+    /// A config map.
+    pub async fn config_map(&self, namespace: &str, name: &str) -> Result<ConfigMap, SourceError> {
+        self.get("configmap", namespace, name).await
+    }
+
+    /// A secret.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Secret, SourceError> {
+        self.get("secret", namespace, name).await
+    }
+
+    async fn get<K>(&self, kind: &'static str, namespace: &str, name: &str) -> Result<K, SourceError>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+            + Clone
+            + std::fmt::Debug
+            + DeserializeOwned,
+    {
+        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
+        match api.get_opt(name).await {
+            Ok(Some(object)) => Ok(object),
+            Ok(None) => Err(SourceError::NotFound {
+                kind,
+                name: name.to_owned(),
+            }),
+            Err(error) => Err(SourceError::Api(error.to_string())),
+        }
+    }
+
+    /// A token for the pod's service account, bound to the pod.
+    pub async fn token(
+        &self,
+        pod: &Pod,
+        audience: Option<&str>,
+        expiration_seconds: Option<i64>,
+    ) -> Result<String, SourceError> {
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
+        let account = account.filter(|name| !name.is_empty()).unwrap_or("default");
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
+        let request = TokenRequest {
+            spec: Some(TokenRequestSpec {
+                audiences: Some(audience.map(str::to_owned).into_iter().collect()),
+                expiration_seconds: Some(expiration_seconds.unwrap_or(3600)),
+                bound_object_ref: Some(BoundObjectReference {
+                    api_version: Some("v1".into()),
+                    kind: Some("Pod".into()),
+                    name: pod.metadata.name.clone(),
+                    uid: pod.metadata.uid.clone(),
+                }),
+                ..TokenRequestSpec::default()
+            }),
+            ..TokenRequest::default()
+        };
+        let answer = api.create_token_request(account, &PostParams::default(), &request).await;
+        let answer = answer.map_err(|error| SourceError::Api(error.to_string()))?;
+        Ok(answer.status.and_then(|status| status.token).unwrap_or_default())
+    }
+}

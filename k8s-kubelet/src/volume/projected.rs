@@ -1,0 +1,75 @@
+//! `projected`: several sources in one directory, following the API.
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use k8s_openapi::api::core::v1::{Volume, VolumeProjection};
+
+use super::{
+    Plugin, Setup, VolumeError, atomic, mount,
+    payload::{self, File, Files, Selection},
+};
+
+pub(super) struct Projected;
+
+#[async_trait]
+impl Plugin for Projected {
+    fn name(&self) -> &'static str {
+        "kubernetes.io~projected"
+    }
+
+    fn serves(&self, volume: &Volume) -> bool {
+        volume.projected.is_some()
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+
+    async fn set_up(&self, setup: &Setup<'_>) -> Result<PathBuf, VolumeError> {
+        let source = setup.volume.projected.clone().unwrap_or_default();
+        let mut files = Files::new();
+        for part in source.sources.iter().flatten() {
+            files.extend(project(setup, part, source.default_mode).await?);
+        }
+        mount::memory_dir(setup.dir)?;
+        atomic::write(setup.dir, &files)?;
+        mount::own(setup.dir, setup.fs_group())?;
+        Ok(setup.dir.to_owned())
+    }
+}
+
+async fn project(
+    setup: &Setup<'_>,
+    part: &VolumeProjection,
+    default_mode: Option<i32>,
+) -> Result<Files, VolumeError> {
+    let (objects, namespace) = (setup.objects, setup.namespace());
+    if let Some(source) = &part.config_map {
+        let selection = Selection {
+            items: source.items.as_deref(),
+            default_mode,
+            is_optional: source.optional == Some(true),
+        };
+        return payload::config_map(objects, namespace, &source.name, &selection).await;
+    }
+    if let Some(source) = &part.secret {
+        let selection = Selection {
+            items: source.items.as_deref(),
+            default_mode,
+            is_optional: source.optional == Some(true),
+        };
+        return payload::secret(objects, namespace, &source.name, &selection).await;
+    }
+    if let Some(source) = &part.downward_api {
+        let items = source.items.as_deref().unwrap_or_default();
+        return payload::downward_api(setup, items, default_mode);
+    }
+    if let Some(source) = &part.service_account_token {
+        let audience = source.audience.as_deref();
+        let token = objects.token(setup.pod, audience, source.expiration_seconds).await?;
+        let file = File::new(token.into_bytes(), None, default_mode);
+        return Ok(Files::from([(source.path.clone(), file)]));
+    }
+    Err(VolumeError::Invalid("a projected source of this kind is not supported".into()))
+}

@@ -1,0 +1,132 @@
+//! Rewriting: the live state into a snapshot, beside the running log.
+//!
+//! The state is a snapshot of the tree, so writers go on meanwhile. The new file takes its name only
+//! when it is complete and durable; until then, and after a crash, the old files are what counts.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::{
+    log::{Place, SNAPSHOT, Segment, TEMPORARY, name},
+    record::Encoder,
+};
+use crate::{KeyValue, Revision, StoreError, version::tree::Tree};
+
+/// How much is written between two fsyncs: small, so that the log's own fsyncs don't wait long.
+const CHUNK: usize = 4 << 20;
+
+/// A rewrite under way on a thread of its own.
+pub(super) struct Rewrite {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<Option<Segment>, StoreError>>>,
+}
+
+impl Rewrite {
+    /// Starts to write the state as of a revision.
+    pub(super) fn start(place: Place, tree: Tree<KeyValue>, at: Revision) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let work = move || {
+            let temporary = place.dir.join(name(at, TEMPORARY));
+            let result = write(&place, &tree, at, &temporary, &stopped);
+            if !matches!(result, Ok(Some(_))) {
+                let _ = place.files.remove(&temporary); // else the next opening does it
+            }
+            result
+        };
+        let thread = thread::Builder::new()
+            .name("store-rewrite".to_owned())
+            .spawn(work);
+        Rewrite {
+            stop,
+            thread: thread.ok(),
+        }
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// The finished snapshot; `None` if it was stopped, or could not even start.
+    pub(super) fn finish(mut self) -> Result<Option<Segment>, StoreError> {
+        match self.thread.take() {
+            Some(thread) => thread.join().unwrap_or(Ok(None)),
+            None => Ok(None),
+        }
+    }
+}
+
+impl Drop for Rewrite {
+    fn drop(&mut self) {
+        self.stop.store(true, Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write(
+    place: &Place,
+    tree: &Tree<KeyValue>,
+    at: Revision,
+    temporary: &Path,
+    stop: &AtomicBool,
+) -> Result<Option<Segment>, StoreError> {
+    let failed = |action| move |error| StoreError::io(action, temporary, &error);
+    let mut file = place.files.create(temporary).map_err(failed("create"))?;
+    let mut len = 0;
+    let mut chunk = Vec::new();
+    let mut flush = |chunk: &mut Vec<u8>| {
+        file.append(chunk).map_err(failed("write"))?;
+        place.sync(&mut *file, temporary)?;
+        place
+            .counters
+            .bytes_written
+            .fetch_add(chunk.len() as u64, Relaxed);
+        len += chunk.len() as u64;
+        chunk.clear();
+        Ok(())
+    };
+    Encoder {
+        out: &mut chunk,
+        durable: 0,
+    }
+    .start(at);
+    for kv in tree.iter() {
+        Encoder {
+            out: &mut chunk,
+            durable: 0,
+        }
+        .entry(kv);
+        if chunk.len() >= CHUNK {
+            flush(&mut chunk)?;
+            if stop.load(Relaxed) {
+                return Ok(None);
+            }
+        }
+    }
+    Encoder {
+        out: &mut chunk,
+        durable: 0,
+    }
+    .sealed();
+    flush(&mut chunk)?;
+    let path = place.dir.join(name(at, SNAPSHOT));
+    place
+        .files
+        .rename(temporary, &path)
+        .map_err(failed("rename"))?;
+    place.sync_dir()?;
+    place.counters.rewrites.fetch_add(1, Relaxed);
+    Ok(Some(Segment {
+        path,
+        base: at,
+        len,
+    }))
+}

@@ -1,0 +1,312 @@
+//! Opening: the newest snapshot, then the log behind it, back into memory.
+//!
+//! A crash leaves the end of the newest segment torn; it is cut, since nothing in it was
+//! acknowledged. Whatever else doesn't read as it was written stops the store, with the place named.
+
+use std::{
+    io::{self, BufReader, Read},
+    path::Path,
+};
+
+use bytes::Bytes;
+
+use super::{
+    lock,
+    log::{LOG, Log, Place, SNAPSHOT, Segment, TEMPORARY, name},
+    record::{self, HEADER, OVERHEAD, Record},
+};
+use crate::{
+    KeyValue, Retention, Revision, StoreError,
+    version::{timeline::Timeline, tree::Tree},
+};
+
+/// What a directory holds.
+pub(super) struct Recovered {
+    pub(super) timeline: Timeline<KeyValue>,
+    pub(super) log: Log,
+    /// What a log of nothing but live data would take.
+    pub(super) live_bytes: u64,
+}
+
+/// Reads a directory, repairs its end if need be, and gets ready to append.
+pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, StoreError> {
+    let (snapshot, logs) = survey(&place)?;
+    let timeline = Timeline::new(Tree::default(), Revision::ZERO);
+    let mut replay = Replay {
+        place,
+        timeline,
+        retention,
+        segments: Vec::new(),
+    };
+    if let Some(base) = snapshot {
+        replay.snapshot(base)?;
+        if logs.is_empty() {
+            return Err(replay.missing(base)); // it was begun before the snapshot was
+        }
+    }
+    let count = logs.len();
+    let mut resumable = false;
+    for (index, base) in logs.into_iter().enumerate() {
+        resumable = replay.segment(base, index + 1 == count)?;
+    }
+    let Replay {
+        place,
+        timeline,
+        segments,
+        ..
+    } = replay;
+    let log = match (resumable, segments.is_empty()) {
+        (true, _) => Log::resume(place, segments)?,
+        (false, true) => Log::create(place)?,
+        (false, false) => Log::resume_after(place, segments, timeline.current())?,
+    };
+    let live = |kv: &KeyValue| (kv.key.len() + kv.value.len()) as u64 + OVERHEAD;
+    let live_bytes = timeline.tree().iter().map(|kv| live(kv)).sum();
+    Ok(Recovered {
+        timeline,
+        log,
+        live_bytes,
+    })
+}
+
+/// The newest snapshot and the segments behind it, in order; leftovers of interrupted work are
+/// deleted.
+fn survey(place: &Place) -> Result<(Option<Revision>, Vec<Revision>), StoreError> {
+    let names = place.files.list(&place.dir);
+    let names = names.map_err(|error| StoreError::io("read", &place.dir, &error))?;
+    let parse = |ending| {
+        let mut revisions: Vec<_> = names
+            .iter()
+            .filter_map(|name| Some(Revision(name.strip_suffix(ending)?.parse().ok()?)))
+            .collect();
+        revisions.sort();
+        revisions
+    };
+    let (mut snapshots, mut logs) = (parse(SNAPSHOT), parse(LOG));
+    let snapshot = snapshots.pop();
+    let covered = logs.partition_point(|base| snapshot.is_some_and(|at| *base < at));
+    let stale = snapshots.into_iter().map(|base| name(base, SNAPSHOT));
+    let stale = stale.chain(logs.drain(..covered).map(|base| name(base, LOG)));
+    let temporary = names
+        .iter()
+        .filter(|name| name.ends_with(TEMPORARY))
+        .cloned();
+    for leftover in stale.chain(temporary) {
+        let path = place.dir.join(leftover);
+        place
+            .files
+            .remove(&path)
+            .map_err(|error| StoreError::io("delete", &path, &error))?;
+    }
+    let known = |name: &String| {
+        name == lock::NAME
+            || [LOG, SNAPSHOT, TEMPORARY]
+                .iter()
+                .any(|end| name.ends_with(end))
+    };
+    if let Some(stranger) = names.iter().find(|name| !known(name)) {
+        tracing::debug!(name = stranger, "not a file of the store");
+    }
+    Ok((snapshot, logs))
+}
+
+struct Replay {
+    place: Place,
+    timeline: Timeline<KeyValue>,
+    retention: Retention,
+    segments: Vec<Segment>,
+}
+
+impl Replay {
+    /// A snapshot took its name when it was complete, so nothing about it may be wrong.
+    fn snapshot(&mut self, base: Revision) -> Result<(), StoreError> {
+        let mut reader = Reader::open(&self.place, base, SNAPSHOT)?;
+        let mut tree = Tree::default();
+        let mut sealed = false;
+        while !sealed {
+            let at = reader.offset;
+            match reader.next()? {
+                Next::Record(Record::Start(start)) if at == 0 && start == base => (),
+                Next::Record(Record::Entry(kv)) if at > 0 => drop(tree.insert(kv.into())),
+                Next::Record(Record::Sealed) if at > 0 => sealed = true,
+                Next::Record(_) => return Err(reader.corrupt(at, "record out of place")),
+                Next::End => return Err(reader.corrupt(at, "the snapshot is cut short")),
+                Next::Bad => return Err(reader.corrupt(at, BAD_RECORD)),
+            }
+        }
+        self.timeline = Timeline::new(tree, base);
+        self.segments.push(reader.segment);
+        Ok(())
+    }
+
+    fn missing(&self, base: Revision) -> StoreError {
+        let path = self.place.dir.join(name(base, LOG));
+        StoreError::Corrupt {
+            path,
+            offset: 0,
+            detail: "the file is missing".to_owned(),
+        }
+    }
+
+    /// Whether the segment can be continued: not if even its beginning was never durable.
+    fn segment(&mut self, base: Revision, is_last: bool) -> Result<bool, StoreError> {
+        let mut reader = Reader::open(&self.place, base, LOG)?;
+        if base != self.timeline.current() {
+            let detail = format!(
+                "continues {base}, but the log before it ends at {}",
+                self.timeline.current()
+            );
+            return Err(reader.corrupt(0, &detail));
+        }
+        loop {
+            let at = reader.offset;
+            match reader.next()? {
+                Next::Record(record) => {
+                    let fits = match record {
+                        Record::Start(start) => at == 0 && start == base,
+                        record => at > 0 && self.apply(record),
+                    };
+                    if !fits {
+                        return Err(reader.corrupt(at, "record out of place"));
+                    }
+                }
+                Next::End if at > 0 => break,
+                Next::Bad | Next::End if !is_last => return Err(reader.corrupt(at, BAD_RECORD)),
+                Next::Bad | Next::End => {
+                    if record::vouched(&reader.tail(at)?, at) {
+                        return Err(reader.corrupt(at, BAD_RECORD));
+                    }
+                    let path = reader.segment.path.display();
+                    tracing::warn!(%path, offset = at, "cut a write that a crash left unfinished");
+                    break;
+                }
+            }
+        }
+        let whole = reader.offset > 0;
+        if whole {
+            self.segments.push(Segment {
+                len: reader.offset,
+                ..reader.segment
+            });
+        }
+        Ok(whole)
+    }
+
+    /// Whether the record can follow what was read so far.
+    fn apply(&mut self, record: Record) -> bool {
+        match record {
+            Record::Commit(revision, ops) if revision == self.timeline.current().next() => {
+                let mut draft = self.timeline.take_draft();
+                draft.revision = revision;
+                ops.into_iter().for_each(|op| draft.apply(op));
+                self.timeline.publish(draft);
+                let slack = self.retention.changes / 16;
+                if self.timeline.depth() > self.retention.changes.saturating_add(slack)
+                    && let Some(upto) = self.timeline.excess(self.retention.changes)
+                {
+                    self.timeline.forget(upto);
+                }
+                true
+            }
+            Record::Compacted(at) if at <= self.timeline.current() => {
+                self.timeline.forget(at);
+                true
+            }
+            Record::Sealed => true,
+            _ => false,
+        }
+    }
+}
+
+const BAD_RECORD: &str = "the record fails its checksum";
+
+/// Reads one file record by record.
+struct Reader {
+    place: Place,
+    segment: Segment,
+    input: BufReader<Box<dyn Read + Send>>,
+    /// Where the next record begins.
+    offset: u64,
+}
+
+enum Next {
+    Record(Record),
+    /// The file ends where a record does.
+    End,
+    /// No record is here, whatever is.
+    Bad,
+}
+
+impl Reader {
+    fn open(place: &Place, base: Revision, ending: &str) -> Result<Self, StoreError> {
+        let path = place.dir.join(name(base, ending));
+        let opened = place.files.read(&path);
+        let (input, len) = opened.map_err(|error| StoreError::io("open", &path, &error))?;
+        Ok(Reader {
+            place: place.clone(),
+            segment: Segment { path, base, len },
+            input: BufReader::with_capacity(1 << 20, input),
+            offset: 0,
+        })
+    }
+
+    fn next(&mut self) -> Result<Next, StoreError> {
+        let rest = self.segment.len - self.offset;
+        if rest == 0 {
+            return Ok(Next::End);
+        }
+        if rest < HEADER as u64 {
+            return Ok(Next::Bad);
+        }
+        let mut head = [0; HEADER];
+        self.fill(&mut head)?;
+        let Some((length, crc)) = record::header(&head) else {
+            return Ok(Next::Bad);
+        };
+        let whole = (HEADER + length) as u64;
+        if rest < whole {
+            return Ok(Next::Bad);
+        }
+        let mut body = vec![0; length];
+        self.fill(&mut body)?;
+        if !record::is_whole(&body, crc) {
+            return Ok(Next::Bad);
+        }
+        let Some(record) = record::decode(Bytes::from(body)) else {
+            return Err(self.corrupt(self.offset, "not a record of this version of the format"));
+        };
+        self.offset += whole;
+        Ok(Next::Record(record))
+    }
+
+    fn fill(&mut self, into: &mut [u8]) -> Result<(), StoreError> {
+        self.input
+            .read_exact(into)
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// The bytes of the file from an offset on.
+    fn tail(&self, offset: u64) -> Result<Vec<u8>, StoreError> {
+        let read = |path: &Path| {
+            let (mut input, _) = self.place.files.read(path)?;
+            io::copy(&mut (&mut input).take(offset), &mut io::sink())?;
+            let mut tail = Vec::new();
+            input.read_to_end(&mut tail)?;
+            Ok(tail)
+        };
+        read(&self.segment.path).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> StoreError {
+        StoreError::io("read", &self.segment.path, error)
+    }
+
+    fn corrupt(&self, offset: u64, detail: &str) -> StoreError {
+        let path = self.segment.path.clone();
+        StoreError::Corrupt {
+            path,
+            offset,
+            detail: detail.to_owned(),
+        }
+    }
+}

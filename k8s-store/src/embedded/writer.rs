@@ -1,0 +1,267 @@
+//! The writer: one thread that takes all transactions that wait, makes them durable together, then
+//! publishes and answers them.
+
+use std::{
+    sync::{Arc, atomic::Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    compact::Rewrite,
+    engine::EmbeddedOptions,
+    log::{Failure, Log},
+    record::{Encoder, MAX_LENGTH, OVERHEAD},
+};
+use crate::{
+    KeyValue, Op, Revision, StoreError, Txn, TxnOutcome,
+    version::{ledger::Ledger, retention::Clock, timeline::Draft},
+};
+
+/// How many requests travel together at most.
+const BATCH: usize = 1_024;
+/// How many bytes travel together, about.
+const BATCH_BYTES: usize = 8 << 20;
+/// From how many writers on it pays to wait for them.
+const CROWD: usize = 8;
+
+/// What the writer is asked for.
+pub(super) enum Request {
+    Commit(Txn, Answer<TxnOutcome>),
+    Compact(Revision, Answer<()>),
+}
+
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Where a commit's answer goes, and what it will be.
+type Outcome = (Answer<TxnOutcome>, Result<TxnOutcome, StoreError>);
+
+/// The thread's state.
+pub(super) struct Writer {
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) log: Log,
+    pub(super) clock: Clock,
+    pub(super) options: EmbeddedOptions,
+    pub(super) live_bytes: u64,
+    pub(super) rewrite: Option<Rewrite>,
+    /// After a failed rewrite the log may grow to this before the next try.
+    pub(super) postponed: u64,
+}
+
+impl Writer {
+    /// Serves requests until all senders are gone, or until nothing can be trusted any more.
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut waiting = Vec::with_capacity(BATCH);
+        while requests.blocking_recv_many(&mut waiting, BATCH) > 0 {
+            let begun = Instant::now();
+            let answered = waiting.len();
+            let mut rest = waiting.drain(..).peekable();
+            while rest.peek().is_some() {
+                if let Err(error) = self.batch(&mut rest) {
+                    tracing::error!(%error, "the store cannot go on");
+                    self.ledger.close();
+                    return; // whoever still waits learns that the store is closed
+                }
+            }
+            self.tend();
+            gather(&requests, answered, begun.elapsed());
+        }
+        self.seal();
+        self.ledger.close();
+    }
+
+    /// Takes as many requests as fit, commits them with one fsync and answers them. An error means
+    /// that the log is not to be trusted.
+    fn batch(&mut self, requests: &mut impl Iterator<Item = Request>) -> Result<(), StoreError> {
+        let mut draft = self.ledger.draft();
+        let mut outcomes: Vec<Outcome> = Vec::new();
+        let mut compactions = Vec::new();
+        let mut records = Vec::new();
+        let mut encoder = Encoder {
+            out: &mut records,
+            durable: self.log.end(),
+        };
+        while encoder.out.len() < BATCH_BYTES
+            && let Some(request) = requests.next()
+        {
+            match request {
+                Request::Commit(txn, answer) => {
+                    outcomes.push((answer, stage(txn, &mut draft, &mut encoder)));
+                }
+                Request::Compact(at, answer) => {
+                    // Of what is staged here nothing is readable yet.
+                    if at <= self.ledger.revisions().0 {
+                        encoder.compacted(at);
+                    }
+                    compactions.push((at, answer));
+                }
+            }
+        }
+        let appended = match records.is_empty() {
+            true => Ok(()),
+            false => self.log.append(&records),
+        };
+        match appended {
+            Ok(()) => {
+                self.publish(draft, outcomes.len());
+                for (answer, outcome) in outcomes {
+                    let _ = answer.send(outcome); // whoever stopped waiting doesn't mind
+                }
+                for (at, answer) in compactions {
+                    let _ = answer.send(self.ledger.compact(at));
+                }
+                Ok(())
+            }
+            Err(Failure::Refused(error)) => {
+                refuse(outcomes, compactions, &error);
+                Ok(())
+            }
+            Err(Failure::Broken(error)) => {
+                refuse(outcomes, compactions, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(&mut self, draft: Draft<KeyValue>, commits: usize) {
+        let counters = &self.log.place.counters;
+        counters.commits.fetch_add(commits as u64, Relaxed);
+        if draft.changes.is_empty() {
+            return;
+        }
+        counters.batches.fetch_add(1, Relaxed);
+        for change in &draft.changes {
+            self.live_bytes += change.current.as_deref().map_or(0, weight);
+            self.live_bytes -= change.previous.as_deref().map_or(0, weight);
+        }
+        counters.live_bytes.store(self.live_bytes, Relaxed);
+        self.ledger.publish(draft, &mut self.clock);
+    }
+
+    /// Between batches: begins a new segment when this one is long, and rewrites when more than half
+    /// of the log is dead.
+    fn tend(&mut self) {
+        if self.log.end() >= self.options.segment_bytes
+            && let Err(error) = self.log.rotate(self.ledger.revisions().0)
+        {
+            tracing::warn!(%error, "cannot begin a new segment; the old one goes on");
+        }
+        self.collect();
+        let size = self.log.size();
+        let dead = size.saturating_sub(self.live_bytes);
+        let due = dead > self.live_bytes.max(self.options.rewrite_bytes) && size > self.postponed;
+        if due && self.rewrite.is_none() {
+            let (tree, revision) = self.ledger.snapshot();
+            match self.log.rotate(revision) {
+                Ok(()) => {
+                    let place = self.log.place.clone();
+                    self.rewrite = Some(Rewrite::start(place, tree, revision));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "cannot begin to rewrite the log");
+                    self.postpone();
+                }
+            }
+        }
+    }
+
+    /// Puts a finished rewrite in the place of what it replaces.
+    fn collect(&mut self) {
+        match self
+            .rewrite
+            .take_if(|rewrite| rewrite.is_finished())
+            .map(Rewrite::finish)
+        {
+            None => (),
+            Some(Ok(Some(snapshot))) => self.log.replace(snapshot),
+            Some(Ok(None)) => self.postpone(),
+            Some(Err(error)) => {
+                tracing::warn!(%error, "cannot rewrite the log; trying again when it has grown");
+                self.postpone();
+            }
+        }
+    }
+
+    fn postpone(&mut self) {
+        self.postponed = self.log.size() + self.options.rewrite_bytes;
+    }
+
+    /// Vouches for everything, so that the next opening takes any damage for what it is.
+    fn seal(&mut self) {
+        self.collect();
+        self.rewrite = None; // one that isn't finished is begun anew another time
+        let mut record = Vec::new();
+        Encoder {
+            out: &mut record,
+            durable: self.log.end(),
+        }
+        .sealed();
+        if let Err(failure) = self.log.append(&record) {
+            tracing::warn!(
+                ?failure,
+                "cannot seal the log; everything acknowledged is in it"
+            );
+        }
+    }
+}
+
+/// Waits a moment for those just answered to come back with their next write. Else they would find
+/// the writer gone with the ones that waited meanwhile, and only half of all would share an fsync.
+/// The moment is short beside the last batch, and there is none while writers are few.
+fn gather(requests: &mpsc::Receiver<Request>, answered: usize, last: Duration) {
+    if answered < CROWD {
+        return;
+    }
+    let begun = Instant::now();
+    let expected = (requests.len() + answered).min(BATCH);
+    while requests.len() < expected && begun.elapsed() < last / 8 {
+        thread::sleep(Duration::from_micros(20));
+    }
+}
+
+/// Judges a transaction and, if it changes something, encodes it.
+fn stage(
+    txn: Txn,
+    draft: &mut Draft<KeyValue>,
+    encoder: &mut Encoder<'_>,
+) -> Result<TxnOutcome, StoreError> {
+    let size = txn.ops.iter().map(op_size).sum::<usize>();
+    if size > MAX_LENGTH / 2 {
+        return Err(StoreError::TooLarge {
+            size,
+            limit: MAX_LENGTH / 2,
+        });
+    }
+    let before = draft.changes.len();
+    let outcome = draft.stage(txn);
+    if draft.changes.len() > before {
+        encoder.commit(draft.revision, &draft.changes[before..]);
+    }
+    outcome
+}
+
+fn op_size(op: &Op) -> usize {
+    let payload = match op {
+        Op::Put { key, value } => key.len() + value.len(),
+        Op::Delete { key } => key.len(),
+    };
+    payload + 9
+}
+
+/// What a live key takes in a log of nothing but live keys.
+fn weight(kv: &KeyValue) -> u64 {
+    (kv.key.len() + kv.value.len()) as u64 + OVERHEAD
+}
+
+/// Nothing of the batch happened. What lost a compare lost it to something that is gone again, so
+/// it gets the same answer.
+fn refuse(outcomes: Vec<Outcome>, compactions: Vec<(Revision, Answer<()>)>, error: &StoreError) {
+    for (answer, _) in outcomes {
+        let _ = answer.send(Err(error.clone()));
+    }
+    for (_, answer) in compactions {
+        let _ = answer.send(Err(error.clone()));
+    }
+}

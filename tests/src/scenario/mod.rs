@@ -1,0 +1,24 @@
+//! The scenarios, each a story of its own on a fresh data directory.
+
+mod bad_input;
+mod failure;
+mod hollow;
+mod identity;
+mod pod;
+mod tour;
+
+use anyhow::Result;
+
+/// A scenario's name and its story.
+type Scenario = (&'static str, fn() -> Result<()>);
+
+/// All of them, in order.
+pub(crate) const ALL: &[Scenario] = &[
+    ("hollow", hollow::run),
+    ("bad-input", bad_input::run),
+    ("identity", identity::run),
+    ("failure", failure::run),
+    ("tour", tour::run),
+    ("tour-with-kill", tour::run_with_kill),
+    ("pod", pod::run),
+];

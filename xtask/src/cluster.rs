@@ -1,0 +1,113 @@
+//! `up` and `down`: the cluster in the foreground, and away with all that it made.
+
+use std::{os::unix::process::CommandExt, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::{build, install, run};
+
+/// Where a cluster keeps its state unless told otherwise.
+fn default_data_dir() -> PathBuf {
+    if run::is_root() {
+        return "/var/lib/k8s-crates".into();
+    }
+    let home = std::env::var_os("HOME").map_or_else(|| "/tmp".into(), PathBuf::from);
+    home.join(".local/share/k8s-crates")
+}
+
+/// Options of `up`; what they don't cover goes to the cluster's program as it is, behind `--`.
+#[derive(Args)]
+pub(crate) struct Up {
+    /// State directory
+    #[arg(long, default_value_os_t = default_data_dir())]
+    data_dir: PathBuf,
+    /// Where the kubeconfig is written [default: DATA_DIR/kubeconfig]
+    #[arg(long)]
+    kubeconfig: Option<PathBuf>,
+    /// Port of the API
+    #[arg(long, default_value_t = 6443)]
+    port: u16,
+    /// cri, hollow, hollow:N or none [default: cri as root, else hollow]
+    #[arg(long)]
+    node: Option<String>,
+    /// embedded, memory or etcd=URL[,URL]
+    #[arg(long, default_value = "embedded")]
+    store: String,
+    /// Use this containerd rather than one of the cluster's own
+    #[arg(long)]
+    containerd_socket: Option<PathBuf>,
+    /// Further arguments for the cluster's program
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+impl Up {
+    pub(crate) fn run(self) -> Result<()> {
+        let node = match self.node {
+            Some(node) => node,
+            None if run::is_root() => "cri".into(),
+            None => {
+                println!("not root: running a hollow node, whose containers are simulated");
+                "hollow".into()
+            }
+        };
+        let mut command;
+        if node == "cri" {
+            install::ensure(&[install::NODE])?;
+            command = Command::new(build::cluster()?);
+            command.arg("--image-dir").arg(build::images()?);
+        } else {
+            command = Command::new(build::cluster()?);
+        }
+        command.arg("--data-dir").arg(&self.data_dir);
+        let kubeconfig = self
+            .kubeconfig
+            .unwrap_or_else(|| self.data_dir.join("kubeconfig"));
+        command.arg("--kubeconfig").arg(kubeconfig);
+        command.args([
+            "--port",
+            &self.port.to_string(),
+            "--node",
+            &node,
+            "--store",
+            &self.store,
+        ]);
+        if let Some(socket) = self.containerd_socket {
+            command.arg("--containerd-socket").arg(socket);
+        }
+        // Becoming the cluster, rather than its parent, leaves Ctrl-C and exit codes as they are.
+        let error = command.args(self.rest).exec();
+        Err(error).context("cannot start the cluster")
+    }
+}
+
+/// Options of `down`.
+#[derive(Args)]
+pub(crate) struct Down {
+    /// State directory that `up` used
+    #[arg(long, default_value_os_t = default_data_dir())]
+    data_dir: PathBuf,
+    /// Remove the data as well
+    #[arg(long)]
+    purge: bool,
+}
+
+impl Down {
+    pub(crate) fn run(self) -> Result<()> {
+        if self.data_dir.exists() {
+            let mut command = Command::new(build::cluster()?);
+            run::check(
+                command
+                    .arg("--teardown")
+                    .arg("--data-dir")
+                    .arg(&self.data_dir),
+            )?;
+        }
+        if self.purge && self.data_dir.exists() {
+            std::fs::remove_dir_all(&self.data_dir)
+                .with_context(|| format!("cannot remove {}", self.data_dir.display()))?;
+        }
+        Ok(())
+    }
+}

