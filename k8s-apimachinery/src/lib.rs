@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod api;
+pub mod apply;
 pub mod int_or_string;
 mod meta;
 pub mod name;

@@ -63,7 +63,7 @@ impl ApiServer {
             store,
             registry: RegistryConfig {
                 strategies: builtin_strategies(),
-                admission: default_admission(),
+                admission: admission::default_plugins(),
                 ..RegistryConfig::default()
             },
             config: Config::default(),
@@ -173,16 +173,6 @@ impl Builder {
         };
         Ok(ApiServer::new(layers, Router::new(registry)))
     }
-}
-
-/// In Kubernetes' order.
-fn default_admission() -> Vec<Arc<dyn Admission>> {
-    vec![
-        Arc::new(admission::NamespaceLifecycle),
-        Arc::new(admission::ServiceAccount),
-        Arc::new(admission::Priority),
-        Arc::new(admission::DefaultTolerationSeconds),
-    ]
 }
 
 /// The questions that [`Reviewer`] answers.

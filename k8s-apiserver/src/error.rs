@@ -3,7 +3,9 @@
 //! Handlers return these; [`crate::status`] turns each into the `metav1.Status` that Kubernetes
 //! would send.
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde::Serialize;
 
 /// A resource and its API group; prints as `deployments.apps`, or `pods` in the core group.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -23,14 +25,17 @@ pub struct GroupKind {
     pub kind: String,
 }
 
-/// One reason among several: of a failed validation, or of an apply conflict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One reason among several, of a failed validation or of an apply conflict: `metav1.StatusCause`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cause {
     /// Machine-readable: `FieldValueRequired`, `FieldManagerConflict`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
     /// What is wrong, without the field: `Required value`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
     /// Where: `spec.containers[0].image`.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
 }
 
@@ -320,7 +325,7 @@ fn apply_conflict(f: &mut fmt::Formatter<'_>, causes: &[Cause]) -> fmt::Result {
             only.message, only.field
         );
     }
-    let mut by_manager = std::collections::BTreeMap::<&str, Vec<&str>>::new();
+    let mut by_manager = BTreeMap::<&str, Vec<&str>>::new();
     for cause in causes {
         let manager = cause
             .message

@@ -23,7 +23,36 @@ const BUCKETS: [f64; 10] = [0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 
 
 /// The counts of one server; clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Metrics(Arc<Counts>);
+pub struct Metrics(Arc<Counts>, Vec<Counter>);
+
+/// A count that somebody else keeps.
+#[derive(Clone)]
+struct Counter {
+    name: &'static str,
+    help: &'static str,
+    read: Arc<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.name, (self.read)())
+    }
+}
+
+impl Metrics {
+    /// Shows one more counter, read whenever somebody asks.
+    #[must_use]
+    pub fn counter(
+        mut self,
+        name: &'static str,
+        help: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) -> Self {
+        let read = Arc::new(read);
+        self.1.push(Counter { name, help, read });
+        self
+    }
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -205,6 +234,10 @@ impl fmt::Display for Metrics {
             )?;
             writeln!(f, "{SECONDS}_sum{{{labels}}} {}", series.seconds)?;
             writeln!(f, "{SECONDS}_count{{{labels}}} {}", series.count)?;
+        }
+        for Counter { name, help, read } in &self.1 {
+            head(f, name, "counter", help)?;
+            writeln!(f, "{name} {}", read())?;
         }
         const IN_FLIGHT: &str = "apiserver_current_inflight_requests";
         head(f, IN_FLIGHT, "gauge", "Requests being served.")?;

@@ -55,24 +55,10 @@ pub struct Details {
     pub uid: String,
     /// One per field at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub causes: Vec<StatusCause>,
+    pub causes: Vec<Cause>,
     /// Seconds to wait before trying again.
     #[serde(skip_serializing_if = "is_zero_seconds")]
     pub retry_after_seconds: u64,
-}
-
-/// `metav1.StatusCause`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StatusCause {
-    /// `FieldValueRequired`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-    /// `Required value`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub message: String,
-    /// `spec.containers[0].image`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub field: String,
 }
 
 impl Status {
@@ -152,7 +138,7 @@ impl From<&ApiError> for Status {
             }
             ApiError::ApplyConflict { causes } => {
                 failure(StatusCode::CONFLICT, "Conflict").about(Details {
-                    causes: listed(causes),
+                    causes: causes.to_vec(),
                     ..Details::default()
                 })
             }
@@ -243,26 +229,9 @@ fn invalid(kind: &GroupKind, name: &str, causes: &[Cause]) -> Details {
         name: name.to_owned(),
         group: kind.group.clone(),
         kind: kind.kind.clone(),
-        causes: listed(causes),
+        causes: causes.to_vec(),
         ..Details::default()
     }
-}
-
-fn listed(causes: &[Cause]) -> Vec<StatusCause> {
-    causes
-        .iter()
-        .map(
-            |Cause {
-                 reason,
-                 message,
-                 field,
-             }| StatusCause {
-                reason: reason.clone(),
-                message: message.clone(),
-                field: field.clone(),
-            },
-        )
-        .collect()
 }
 
 fn is_zero(code: &u16) -> bool {
@@ -274,5 +243,4 @@ fn is_zero_seconds(seconds: &u64) -> bool {
 }
 
 #[cfg(test)]
-#[path = "status/tests.rs"]
 mod tests;

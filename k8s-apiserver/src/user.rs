@@ -1,6 +1,6 @@
 //! Who is asking.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Every authenticated user is in this group.
 pub const AUTHENTICATED: &str = "system:authenticated";
@@ -36,6 +36,12 @@ impl User {
             name: name.into(),
             ..User::default()
         }
+    }
+
+    /// The user that a request acts as; anonymous if nobody has asked yet.
+    pub fn of<B>(request: &http::Request<B>) -> Arc<User> {
+        let user = request.extensions().get::<Arc<User>>().cloned();
+        user.unwrap_or_else(|| Arc::new(User::anonymous()))
     }
 
     /// The user that requests without credentials act as.

@@ -251,3 +251,6 @@ fn encode(message: &Message) -> Option<Vec<u8>> {
         .inspect_err(|error| tracing::debug!(%error, "answer could not be encoded"))
         .ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,4 +2,4 @@
 
 mod cluster;
 
-pub use cluster::{Builder, Cluster, StartError};
+pub use cluster::{Builder, Cluster, Error};

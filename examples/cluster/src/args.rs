@@ -43,7 +43,12 @@ pub(crate) struct Args {
 impl Args {
     /// Whether a part is to run.
     pub(crate) fn with(&self, part: Part) -> bool {
-        !self.without.iter().copied().collect::<BTreeSet<_>>().contains(&part)
+        !self
+            .without
+            .iter()
+            .copied()
+            .collect::<BTreeSet<_>>()
+            .contains(&part)
     }
 }
 
@@ -97,9 +102,9 @@ impl FromStr for StoreKind {
         match text.split_once('=') {
             None if text == "embedded" => Ok(StoreKind::Embedded),
             None if text == "memory" => Ok(StoreKind::Memory),
-            Some(("etcd", urls)) if !urls.is_empty() => {
-                Ok(StoreKind::Etcd(urls.split(',').map(str::to_owned).collect()))
-            }
+            Some(("etcd", urls)) if !urls.is_empty() => Ok(StoreKind::Etcd(
+                urls.split(',').map(str::to_owned).collect(),
+            )),
             _ => Err("expected embedded, memory or etcd=URL[,URL]".into()),
         }
     }
@@ -112,13 +117,32 @@ mod tests {
     #[test]
     fn every_documented_form_parses() {
         let args = Args::try_parse_from([
-            "cluster", "--data-dir", "/d", "--kubeconfig", "/k", "--port", "1", "--node", "hollow:3",
-            "--store", "etcd=http://a:1,http://b:2", "--containerd-socket", "/s", "--image-dir", "/i",
-            "--advertise-address", "192.0.2.1", "--without", "scheduler,dns",
+            "cluster",
+            "--data-dir",
+            "/d",
+            "--kubeconfig",
+            "/k",
+            "--port",
+            "1",
+            "--node",
+            "hollow:3",
+            "--store",
+            "etcd=http://a:1,http://b:2",
+            "--containerd-socket",
+            "/s",
+            "--image-dir",
+            "/i",
+            "--advertise-address",
+            "192.0.2.1",
+            "--without",
+            "scheduler,dns",
         ])
         .unwrap();
         assert_eq!(args.node, NodeKind::Hollow(3));
-        assert_eq!(args.store, StoreKind::Etcd(vec!["http://a:1".into(), "http://b:2".into()]));
+        assert_eq!(
+            args.store,
+            StoreKind::Etcd(vec!["http://a:1".into(), "http://b:2".into()])
+        );
         assert!(!args.with(Part::Dns) && args.with(Part::Kubelet));
     }
 

@@ -3,7 +3,11 @@
 use std::{net::Ipv4Addr, sync::Arc};
 
 use anyhow::{Context as _, Result, bail};
-use k8s_apiserver::{ApiServer, User, metrics::Metrics, pki::{Pki, PkiOptions}};
+use k8s_apiserver::{
+    ApiServer, User,
+    metrics::Metrics,
+    pki::{Pki, PkiOptions},
+};
 use k8s_runtime::{Context, Hub, SystemClock};
 use k8s_store::{Store, StoreError, embedded::EmbeddedStore, memory::MemoryStore};
 use tokio::{net::TcpListener, task::JoinSet};
@@ -53,7 +57,12 @@ impl ControlPlane {
         let (serving, tls, stop) = (server.clone(), pki.server_tls()?, cancel.child_token());
         tasks.spawn(async move { serving.serve(listener, tls, stop).await });
         let hub = Hub::new(server.client(identity::informer_hub()));
-        Ok(ControlPlane { server, pki, hub, cancel: cancel.clone() })
+        Ok(ControlPlane {
+            server,
+            pki,
+            hub,
+            cancel: cancel.clone(),
+        })
     }
 
     /// What a component needs: the shared hub to read from, a client of its own to write with.
@@ -70,13 +79,19 @@ impl ControlPlane {
     pub(crate) fn run_components(&self, args: &Args, tasks: &mut JoinSet<()>) {
         if args.with(Part::Controllers) {
             for controller in k8s_controllers::builtins() {
-                tasks.spawn((controller.run)(self.context(identity::controller(controller.account))));
+                tasks.spawn((controller.run)(
+                    self.context(identity::controller(controller.account)),
+                ));
             }
             let publisher = self.context(identity::controller(k8s_controllers::root_ca::ACCOUNT));
-            tasks.spawn(k8s_controllers::root_ca::run(publisher, self.pki.ca_pem().to_owned()));
+            tasks.spawn(k8s_controllers::root_ca::run(
+                publisher,
+                self.pki.ca_pem().to_owned(),
+            ));
         }
         if args.with(Part::Scheduler) {
-            let scheduler = k8s_scheduler::Scheduler::builder(self.context(identity::scheduler())).build();
+            let scheduler =
+                k8s_scheduler::Scheduler::builder(self.context(identity::scheduler())).build();
             tasks.spawn(async move { scheduler.run().await });
         }
     }
@@ -101,7 +116,10 @@ async fn open(kind: &StoreKind, layout: &Layout) -> Result<(Arc<dyn Store>, Metr
             Ok((store, metrics))
         }
         StoreKind::Etcd(urls) => {
-            bail!("--store etcd={}: this build has no etcd engine yet; use embedded or memory", urls.join(","))
+            bail!(
+                "--store etcd={}: this build has no etcd engine yet; use embedded or memory",
+                urls.join(",")
+            )
         }
     }
 }

@@ -17,10 +17,15 @@ pub(crate) struct Layout {
 impl Layout {
     /// Makes the directory if it is absent, readable by its owner only.
     pub(crate) fn open(root: &Path) -> io::Result<Layout> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)?;
         // Containers reach their files through mounts, never through this path.
         fs::set_permissions(root, fs::Permissions::from_mode(0o700))?;
-        Ok(Layout { root: root.canonicalize()? })
+        Ok(Layout {
+            root: root.canonicalize()?,
+        })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -56,6 +61,10 @@ impl Layout {
     /// bridge and the cgroup.
     pub(crate) fn tag(&self) -> String {
         let digest = Sha256::digest(self.root.as_os_str().as_encoded_bytes());
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        digest
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }

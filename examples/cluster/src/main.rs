@@ -26,13 +26,17 @@ use crate::{args::Args, layout::Layout};
 fn main() -> ExitCode {
     let args = Args::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
         .with_writer(std::io::stderr)
         .init();
     let outcome = Layout::open(&args.data_dir)
         .map_err(|error| anyhow::anyhow!("cannot use {}: {error}", args.data_dir.display()))
         .and_then(|layout| {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(async {
                 if args.teardown {
                     teardown::run(&layout).await

@@ -20,7 +20,9 @@ pub(crate) fn pod_cidr(node: usize) -> String {
 pub(crate) fn advertise(told: Option<IpAddr>) -> Result<Ipv4Addr> {
     match told {
         Some(IpAddr::V4(address)) if !address.is_loopback() => return Ok(address),
-        Some(address) => bail!("--advertise-address {address} is no IPv4 address that pods could reach"),
+        Some(address) => {
+            bail!("--advertise-address {address} is no IPv4 address that pods could reach")
+        }
         None => {}
     }
     // Connecting a datagram socket sends nothing; it only asks the routing table.
@@ -29,7 +31,9 @@ pub(crate) fn advertise(told: Option<IpAddr>) -> Result<Ipv4Addr> {
         socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
         Ok(socket.local_addr()?.ip())
     };
-    match probe().context("no default route tells which address pods could reach: give --advertise-address")? {
+    match probe().context(
+        "no default route tells which address pods could reach: give --advertise-address",
+    )? {
         IpAddr::V4(address) => Ok(address),
         IpAddr::V6(address) => bail!("{address} is no IPv4 address: give --advertise-address"),
     }
@@ -37,7 +41,10 @@ pub(crate) fn advertise(told: Option<IpAddr>) -> Result<Ipv4Addr> {
 
 /// This machine's name, as a node's name has to be.
 pub(crate) fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().to_lowercase()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .to_lowercase()
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn start() -> Self {
-        Progress { started: Instant::now() }
+        Progress {
+            started: Instant::now(),
+        }
     }
 
     /// Something has been done.

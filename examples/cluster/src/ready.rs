@@ -11,7 +11,14 @@ pub(crate) async fn nodes(hub: &Hub, count: usize) {
     }
     let nodes: Informer<Node> = hub.informer();
     let mut changes = nodes.subscribe();
-    while nodes.store().list().iter().filter(|node| is_ready(node)).count() < count {
+    while nodes
+        .store()
+        .list()
+        .iter()
+        .filter(|node| is_ready(node))
+        .count()
+        < count
+    {
         if changes.next().await.is_none() {
             return;
         }
@@ -19,6 +26,12 @@ pub(crate) async fn nodes(hub: &Hub, count: usize) {
 }
 
 fn is_ready(node: &Node) -> bool {
-    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+    let conditions = node
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
+    conditions
+        .into_iter()
+        .flatten()
+        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -90,13 +90,20 @@ async fn start(
         }
         NodeKind::Hollow(count) if args.with(Part::Kubelet) => {
             worker::run_hollow(&plane, layout, advertise, count, tasks).await?;
-            progress.step(&format!("{count} hollow nodes, whose containers are simulated"));
+            progress.step(&format!(
+                "{count} hollow nodes, whose containers are simulated"
+            ));
             nodes = count;
         }
         NodeKind::Hollow(_) | NodeKind::None => {}
     }
-    let kubeconfig = args.kubeconfig.clone().unwrap_or_else(|| layout.kubeconfig());
-    let text = plane.pki.kubeconfig(&format!("https://127.0.0.1:{}", args.port));
+    let kubeconfig = args
+        .kubeconfig
+        .clone()
+        .unwrap_or_else(|| layout.kubeconfig());
+    let text = plane
+        .pki
+        .kubeconfig(&format!("https://127.0.0.1:{}", args.port));
     write_private(&kubeconfig, &text)
         .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
     ready::nodes(&plane.hub, nodes).await;
@@ -144,7 +151,11 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     }
     let unfinished = path.with_extension("tmp");
     let _ = fs::remove_file(&unfinished);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&unfinished)?;
     file.write_all(text.as_bytes())?;
     fs::rename(&unfinished, path)
 }

@@ -27,16 +27,21 @@ pub(crate) async fn run(layout: &Layout) -> Result<()> {
         containerd.ensure(&cni::configure(layout, &network::pod_cidr(0))?)?;
         let runtime = CriRuntime::connect(containerd.socket()).await?;
         let node = worker::config(layout, Ipv4Addr::LOCALHOST);
-        k8s_kubelet::teardown(&node, &runtime).await.context("cannot remove the pods")?;
+        k8s_kubelet::teardown(&node, &runtime)
+            .await
+            .context("cannot remove the pods")?;
         drop(runtime);
-        k8s_proxy::cleanup().await.context("cannot remove the service rules")?;
+        k8s_proxy::cleanup()
+            .await
+            .context("cannot remove the service rules")?;
         containerd.remove()?;
         cni::remove(layout)?;
     }
     for directory in [layout.kubelet(), layout.cni()] {
         mount::detach_below(&directory)?;
         if directory.exists() {
-            fs::remove_dir_all(&directory).with_context(|| format!("cannot remove {}", directory.display()))?;
+            fs::remove_dir_all(&directory)
+                .with_context(|| format!("cannot remove {}", directory.display()))?;
         }
     }
     Ok(())
@@ -45,7 +50,11 @@ pub(crate) async fn run(layout: &Layout) -> Result<()> {
 /// Ends the process that runs on this data directory, if any.
 async fn stop_cluster(layout: &Layout) -> Result<()> {
     let running = || {
-        let pid: i32 = fs::read_to_string(layout.pid_file()).ok()?.trim().parse().ok()?;
+        let pid: i32 = fs::read_to_string(layout.pid_file())
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
         let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
         let own = std::env::current_exe().ok()?;
         (program.file_name() == own.file_name()).then(|| Pid::from_raw(pid))?
@@ -58,7 +67,10 @@ async fn stop_cluster(layout: &Layout) -> Result<()> {
         }
     };
     if tokio::time::timeout(PATIENCE, stopped).await.is_err() {
-        bail!("the running cluster (process {}) does not stop", pid.as_raw_nonzero());
+        bail!(
+            "the running cluster (process {}) does not stop",
+            pid.as_raw_nonzero()
+        );
     }
     Ok(())
 }

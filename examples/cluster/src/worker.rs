@@ -50,7 +50,11 @@ pub(crate) async fn run_agent(
     let runtime = CriRuntime::connect(&socket)
         .await
         .with_context(|| format!("no container runtime answers at {}", socket.display()))?;
-    let kubelet = Kubelet::new(plane.context(identity::node(&config.name)), config, Arc::new(runtime));
+    let kubelet = Kubelet::new(
+        plane.context(identity::node(&config.name)),
+        config,
+        Arc::new(runtime),
+    );
     tasks.spawn(async move {
         if let Err(error) = kubelet.run().await {
             tracing::error!(%error, "the node agent ended");
@@ -78,10 +82,13 @@ pub(crate) async fn run_hollow(
         let cidr = network::pod_cidr(index);
         config.internal_ip = advertise.into();
         config.pod_cidr = Some(cidr.clone());
-        let kubelet =
-            Kubelet::new(plane.context(identity::node(&name)), config, Arc::new(HollowRuntime::new(&cidr)))
-                .with_source(source.clone())
-                .with_server(server.clone());
+        let kubelet = Kubelet::new(
+            plane.context(identity::node(&name)),
+            config,
+            Arc::new(HollowRuntime::new(&cidr)),
+        )
+        .with_source(source.clone())
+        .with_server(server.clone());
         tasks.spawn(async move {
             if let Err(error) = kubelet.run().await {
                 tracing::error!(%error, name, "a hollow node ended");
@@ -92,10 +99,20 @@ pub(crate) async fn run_hollow(
 }
 
 /// Runs the service proxy and cluster DNS of this machine.
-pub(crate) fn run_services(plane: &ControlPlane, args: &Args, advertise: Ipv4Addr, tasks: &mut JoinSet<()>) -> Result<()> {
+pub(crate) fn run_services(
+    plane: &ControlPlane,
+    args: &Args,
+    advertise: Ipv4Addr,
+    tasks: &mut JoinSet<()>,
+) -> Result<()> {
     if args.with(Part::Proxy) {
-        let Ok(cidr) = network::POD_NETWORK.parse() else { bail!("the pod network is no network") };
-        let config = ProxyConfig { node_name: network::host_name(), cluster_cidr: Some(cidr) };
+        let Ok(cidr) = network::POD_NETWORK.parse() else {
+            bail!("the pod network is no network")
+        };
+        let config = ProxyConfig {
+            node_name: network::host_name(),
+            cluster_cidr: Some(cidr),
+        };
         let proxy = Proxy::new(plane.context(identity::proxy()), config);
         tasks.spawn(async move { proxy.run().await });
     }
@@ -121,7 +138,11 @@ pub(crate) fn run_services(plane: &ControlPlane, args: &Args, advertise: Ipv4Add
 fn tls(plane: &ControlPlane, node: &str, address: Ipv4Addr) -> Result<ServerTls> {
     let names = [node.to_owned(), address.to_string()];
     let credential = plane.pki.issue_kubelet_serving(node, &names)?;
-    Ok(ServerTls::new(credential.certificate_pem(), credential.key_pem(), plane.pki.ca_pem()))
+    Ok(ServerTls::new(
+        credential.certificate,
+        credential.key,
+        plane.pki.ca_pem(),
+    ))
 }
 
 /// The usual port, or any free one where another node has it.

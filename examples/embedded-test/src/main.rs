@@ -11,7 +11,7 @@ use serde_json::{from_value, json};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let started = std::time::Instant::now();
-    let parts = ["deployment", "replicaset", "generic-garbage-collector"];
+    let parts = ["deployment", "replicaset", "garbage-collector"];
     let cluster = Cluster::builder().controllers(parts).start().await?;
     let deployments: Api<Deployment> = Api::default_namespaced(cluster.client());
     let pods: Api<Pod> = Api::default_namespaced(cluster.client());
@@ -30,7 +30,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     deployments.create(&PostParams::default(), &web).await?;
     cluster.until(&pods, |pods| pods.len() == 3).await?;
 
-    deployments.delete("web", &DeleteParams::background()).await?;
+    deployments
+        .delete("web", &DeleteParams::background())
+        .await?;
     cluster.until(&pods, |pods| pods.is_empty()).await?;
     assert!(pods.list(&ListParams::default()).await?.items.is_empty());
     println!("three pods came and went in {:?}", started.elapsed());

@@ -105,7 +105,7 @@ impl LabelSelector {
             .flatten()
             .map(|(key, value)| Requirement {
                 key: key.clone(),
-                operator: Operator::In,
+                operator: Operator::Equals,
                 values: vec![value.clone()],
             });
         let mut requirements: Vec<_> = equalities.collect();

@@ -94,3 +94,38 @@ fn now() -> i64 {
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |elapsed| elapsed.as_secs() as i64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn authenticate(not_after: i64) -> Result<Option<User>, BadCredential> {
+        let identity = Identity {
+            user: User::new("jane"),
+            not_after,
+        };
+        let request = http::Request::builder().extension(Peer(Arc::new(Ok(identity))));
+        ClientCertificate
+            .authenticate(&request.body(()).unwrap().into_parts().0)
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_expires_on_an_open_connection_is_no_longer_good() {
+        assert_eq!(
+            authenticate(now() + 60).await.unwrap(),
+            Some(User::new("jane"))
+        );
+        let expired = authenticate(now() - 1).await.unwrap_err();
+        assert_eq!(
+            expired.to_string(),
+            "bad credential: the client certificate has expired"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_connection_without_a_certificate_says_nothing() {
+        let (parts, ()) = http::Request::new(()).into_parts();
+        assert_eq!(ClientCertificate.authenticate(&parts).await.unwrap(), None);
+    }
+}

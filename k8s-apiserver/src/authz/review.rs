@@ -66,7 +66,7 @@ impl Reviewer {
 
     async fn self_access(&self, asker: &User, spec: Value) -> Result<Value, ApiError> {
         let spec: SelfSubjectAccessReviewSpec = typed(spec)?;
-        let what = subject_of(
+        let what = target_of(
             "SelfSubjectAccessReview",
             &spec.resource_attributes,
             &spec.non_resource_attributes,
@@ -76,7 +76,7 @@ impl Reviewer {
 
     async fn access(&self, kind: &str, spec: Value) -> Result<Value, ApiError> {
         let spec: SubjectAccessReviewSpec = typed(spec)?;
-        let what = subject_of(
+        let what = target_of(
             kind,
             &spec.resource_attributes,
             &spec.non_resource_attributes,
@@ -122,33 +122,22 @@ pub async fn may(
     user: &User,
     target: Target<'_>,
 ) -> SubjectAccessReviewStatus {
-    let text = |field: &'_ Option<String>| field.clone().unwrap_or_default();
-    let asked: [String; 7] = match target {
-        Target::Resource(of) => [
-            &of.verb,
-            &of.group,
-            &of.resource,
-            &of.subresource,
-            &of.namespace,
-            &of.name,
-            &None,
-        ]
-        .map(text),
-        Target::Path(of) => [&of.verb, &None, &None, &None, &None, &None, &of.path].map(text),
-    };
-    let [verb, group, resource, subresource, namespace, name, path] =
-        asked.each_ref().map(String::as_str);
-    let resource_request = matches!(target, Target::Resource(_));
-    let attributes = Attributes {
-        user,
-        verb,
-        resource_request,
-        group,
-        resource,
-        subresource,
-        namespace,
-        name,
-        path,
+    let attributes = match target {
+        Target::Resource(of) => Attributes {
+            verb: text(&of.verb),
+            group: text(&of.group),
+            resource: text(&of.resource),
+            subresource: text(&of.subresource),
+            namespace: text(&of.namespace),
+            name: text(&of.name),
+            ..Attributes::resource(user)
+        },
+        Target::Path(of) => Attributes {
+            resource_request: false,
+            verb: text(&of.verb),
+            path: text(&of.path),
+            ..Attributes::resource(user)
+        },
     };
     let (allowed, denied, reason) = match authorizer.authorize(&attributes).await {
         Decision::Allow(reason) => (true, None, reason),
@@ -203,7 +192,11 @@ pub fn who_am_i(user: &User) -> SelfSubjectReviewStatus {
     }
 }
 
-fn subject_of<'a>(
+fn text(field: &Option<String>) -> &str {
+    field.as_deref().unwrap_or_default()
+}
+
+fn target_of<'a>(
     kind: &str,
     resource: &'a Option<ResourceAttributes>,
     path: &'a Option<NonResourceAttributes>,

@@ -103,11 +103,12 @@ fn refused(call: &Call, error: ApplyError) -> ApiError {
     match error {
         ApplyError::Conflicts(conflicts) => ApiError::ApplyConflict {
             causes: conflicts
+                .0
                 .iter()
                 .map(|conflict| {
                     Cause::new(
                         "FieldManagerConflict",
-                        conflict.to_string(),
+                        conflict.message(),
                         &conflict.field,
                     )
                 })

@@ -3,7 +3,12 @@
 use bytes::Bytes;
 use k8s_apimachinery::{
     Object, Value,
-    scheme::{codec, gvk::Gvk, normalise, prune, schema::Schema, strict},
+    scheme::{
+        Gvk, Schema,
+        codec::{self, Duplicate},
+        normalise, prune,
+        strict::{self, StrictError},
+    },
 };
 
 use super::Call;
@@ -77,17 +82,17 @@ pub(super) fn object(
     let (value, duplicates) = parse(body, content_type, Some(gvk))?;
     let mut object = Object::from_value(value).map_err(|error| unrecognized(gvk, &error, body))?;
     check_kind(&mut object, gvk)?;
-    let mut warnings: Vec<String> = duplicates.iter().map(ToString::to_string).collect();
-    if let Some(schema) = schema {
-        warnings.extend(conform(&mut object, gvk, schema)?);
-    }
-    let warnings = verdict(warnings, validation, |errors| {
-        cannot_be_handled(gvk, &gvk.kind, &strict::message(errors))
+    let unknown = match schema {
+        Some(schema) => conform(&mut object, gvk, schema)?,
+        None => Vec::new(),
+    };
+    let warnings = verdict(&unknown, &duplicates, validation, |error| {
+        cannot_be_handled(gvk, &gvk.kind, &error.to_string())
     })?;
     Ok(Decoded { object, warnings })
 }
 
-/// Brings an object into the form that is stored; answers with the strict errors of what had to be dropped.
+/// Brings an object into the form that is stored; answers with the paths of what had to be dropped.
 pub(super) fn conform(
     object: &mut Object,
     gvk: &Gvk,
@@ -95,26 +100,23 @@ pub(super) fn conform(
 ) -> Result<Vec<String>, ApiError> {
     let mut value = std::mem::take(object).into_value();
     normalise(schema, &mut value)
-        .map_err(|error| cannot_be_handled(gvk, &gvk.kind, &error.to_string()))?;
+        .map_err(|errors| ApiError::BadRequest(errors.for_kind(&gvk.version, &gvk.kind)))?;
     let unknown = prune(schema, &mut value);
     *object = Object::from_value(value).map_err(ApiError::internal)?;
-    Ok(unknown
-        .iter()
-        .map(|path| strict::unknown_field(path))
-        .collect())
+    Ok(unknown)
 }
 
-/// What becomes of strict errors: nothing, warnings, or the end.
+/// What becomes of unknown and repeated fields: nothing, warnings, or the end.
 pub(super) fn verdict(
-    errors: Vec<String>,
+    unknown: &[String],
+    duplicates: &[Duplicate],
     validation: FieldValidation,
-    refuse: impl FnOnce(&[String]) -> ApiError,
+    refuse: impl FnOnce(&StrictError) -> ApiError,
 ) -> Result<Vec<String>, ApiError> {
-    match validation {
-        _ if errors.is_empty() => Ok(errors),
-        FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(errors),
-        FieldValidation::Strict => Err(refuse(&errors)),
+    match (strict::check(unknown, duplicates), validation) {
+        (Ok(()), _) | (Err(_), FieldValidation::Ignore) => Ok(Vec::new()),
+        (Err(error), FieldValidation::Warn) => Ok(error.faults().to_vec()),
+        (Err(error), FieldValidation::Strict) => Err(refuse(&error)),
     }
 }
 
@@ -127,7 +129,7 @@ fn parse(
     body: &Bytes,
     content_type: Option<&str>,
     gvk: Option<&Gvk>,
-) -> Result<(Value, Vec<codec::Duplicate>), ApiError> {
+) -> Result<(Value, Vec<Duplicate>), ApiError> {
     let media_type = content_type.unwrap_or("application/json");
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
     let parsed = match media_type {

@@ -154,18 +154,14 @@ fn check(
         return Ok(Vec::new());
     };
     let gvk = call.resource.gvk(&call.info.version);
-    let errors = decode::conform(new, &gvk, schema)?;
-    decode::verdict(errors, options.field_validation, |errors| {
+    let unknown = decode::conform(new, &gvk, schema)?;
+    decode::verdict(&unknown, &[], options.field_validation, |error| {
         ApiError::Invalid {
             kind: call.resource.group_kind(),
             name: call.info.name.clone(),
             causes: vec![Cause::new(
                 "FieldValueInvalid",
-                format!(
-                    "Invalid value: {:?}: strict decoding error: {}",
-                    document.to_string(),
-                    errors.join(", ")
-                ),
+                format!("Invalid value: {:?}: {error}", document.to_string()),
                 "patch",
             )],
         }

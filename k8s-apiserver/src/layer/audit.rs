@@ -5,7 +5,7 @@
 //! nothing. Events carry names and verbs only, never bodies. Failures are at `WARN` from 500 on,
 //! everything else at `INFO`.
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
 use super::{Handler, Step, impersonate, request_info::RequestInfo};
 use crate::{ApiError, Request, Response, User};
@@ -20,11 +20,7 @@ impl Step for Audit {
             return Ok(next.run(request).await);
         }
         let info = RequestInfo::of(&request);
-        let user = request
-            .extensions()
-            .get::<Arc<User>>()
-            .cloned()
-            .unwrap_or_default();
+        let user = User::of(&request);
         let acting_as = impersonate::asked_for(request.headers())
             .unwrap_or_default()
             .to_owned();

@@ -17,11 +17,7 @@ pub struct Authorize(pub Arc<dyn Authorizer>);
 impl Step for Authorize {
     async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
         let info = RequestInfo::of(&request);
-        let user = request
-            .extensions()
-            .get::<Arc<User>>()
-            .cloned()
-            .unwrap_or_default();
+        let user = User::of(&request);
         let attributes = Attributes::of(&user, &info);
         self.0.require(&attributes).await?;
         if opens_stream(&info) && request.headers().contains_key(header::UPGRADE) {

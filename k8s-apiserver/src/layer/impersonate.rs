@@ -35,11 +35,7 @@ impl Step for Impersonate {
         next: N,
     ) -> Result<Response, ApiError> {
         if let Some(wanted) = wanted(request.headers())? {
-            let user = request
-                .extensions()
-                .get::<Arc<User>>()
-                .cloned()
-                .unwrap_or_default();
+            let user = User::of(&request);
             for part in parts(&user, &wanted) {
                 self.0.require(&part).await?;
             }

@@ -40,5 +40,5 @@ pub(crate) fn invalid(
 }
 
 fn cause(error: &FieldError) -> Cause {
-    Cause::new(error.kind.reason(), error.body().to_string(), &error.field)
+    Cause::new(error.reason(), error.message(), &error.field)
 }

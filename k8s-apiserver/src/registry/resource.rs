@@ -74,7 +74,7 @@ impl Resource {
             .get_or_init(|| {
                 self.strategy
                     .schema()
-                    .or_else(|| Schema::builtin(&self.row.gvk()))
+                    .or_else(|| Schema::builtin(&self.row.storage_gvk()))
             })
             .as_ref()
     }

@@ -6,6 +6,7 @@
 mod kinds;
 mod operation;
 mod schema;
+mod structure;
 
 use std::{
     collections::{BTreeMap, HashMap},

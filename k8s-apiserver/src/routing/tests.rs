@@ -72,15 +72,21 @@ impl Api {
             ..RegistryConfig::default()
         };
         let store = Arc::new(MemoryStore::new());
-        let registry = Registry::start(store, config, cancel.clone()).await.unwrap();
-        bootstrap::run(&registry, &bootstrap::Policy::default()).await.unwrap();
+        let registry = Registry::start(store, config, cancel.clone())
+            .await
+            .unwrap();
+        bootstrap::run(&registry, &bootstrap::Policy::default())
+            .await
+            .unwrap();
         let api = Api {
             router: Router::new(registry.clone()),
             registry,
             _running: cancel.drop_guard(),
         };
         let account = json!({ "metadata": { "name": "default" } });
-        let made = api.post("/api/v1/namespaces/default/serviceaccounts", account).await;
+        let made = api
+            .post("/api/v1/namespaces/default/serviceaccounts", account)
+            .await;
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
         api
     }
@@ -114,7 +120,13 @@ impl Api {
             "apply" => "application/apply-patch+yaml".to_owned(),
             other => format!("application/{other}+json"),
         };
-        self.send("PATCH", uri, &[("content-type", &media_type)], &value.to_string()).await
+        self.send(
+            "PATCH",
+            uri,
+            &[("content-type", &media_type)],
+            &value.to_string(),
+        )
+        .await
     }
 
     pub(super) async fn send(
@@ -127,7 +139,11 @@ impl Api {
         let response = self.open(method, uri, headers, text).await;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
     async fn open(
@@ -146,7 +162,9 @@ impl Api {
         }
         let info = RequestInfo::parse(request.method(), request.uri()).unwrap();
         request.extensions_mut().insert(Arc::new(info));
-        request.extensions_mut().insert(Arc::new(User::new("tester")));
+        request
+            .extensions_mut()
+            .insert(Arc::new(User::new("tester")));
         let service = self.router.clone();
         service.oneshot(request).await.unwrap()
     }
@@ -164,14 +182,20 @@ impl Api {
 
 impl Answer {
     pub(super) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
     /// `409 AlreadyExists: message`, to compare failures in one line.
     pub(super) fn failure(&self) -> String {
         let status = self.json();
         let text = |field: &str| status[field].as_str().unwrap_or("-").to_owned();
-        format!("{} {}: {}", self.status.as_u16(), text("reason"), text("message"))
+        format!(
+            "{} {}: {}",
+            self.status.as_u16(),
+            text("reason"),
+            text("message")
+        )
     }
 
     #[track_caller]

@@ -28,11 +28,7 @@ fn layers(config: Config) -> Layers {
 /// is read for creates.
 async fn toy(request: Request) -> Result<Response, Infallible> {
     let info = RequestInfo::of(&request);
-    let user = request
-        .extensions()
-        .get::<Arc<User>>()
-        .cloned()
-        .unwrap_or_default();
+    let user = User::of(&request);
     assert!(info.name != "panic", "asked to");
     if info.resource == "nodes" {
         std::future::pending::<()>().await;

@@ -3,13 +3,15 @@
 //!
 //! That is what makes reads cheap everywhere in this crate: a reader clones the root under a short
 //! lock and walks it in peace, a writer prepares the next state aside and publishes it by swapping
-//! the root. Items carry their own key, so a node is nothing but pointers; every branch knows how
-//! many items are below it, so positions can be counted without visiting them.
+//! the root. Items carry their own key; a branch repeats where each child begins, so that the way
+//! down touches little memory, and knows how many items are below it, so that positions can be
+//! counted without visiting them.
 
 use std::{mem, slice, sync::Arc};
 
-/// The widest a node gets: a compromise between depth and what a copied path costs.
-const WIDTH: usize = 32;
+/// The widest a node gets: a compromise between depth and what a copied path costs. Tests have
+/// narrow nodes, so that their trees are deep.
+const WIDTH: usize = if cfg!(test) { 8 } else { 32 };
 
 /// An item that knows the key it is ordered by.
 pub(crate) trait Keyed {
@@ -26,9 +28,17 @@ enum Node<T> {
     Leaf(Vec<Arc<T>>),
     /// Never without children, none of which is empty.
     Branch {
-        children: Vec<Arc<Node<T>>>,
+        children: Vec<Child<T>>,
         len: usize,
     },
+}
+
+/// A node and where it begins.
+struct Child<T> {
+    /// No key in the node is less, every key in the child before is. The first child of a branch
+    /// takes whatever is less as well.
+    low: Arc<[u8]>,
+    node: Arc<Node<T>>,
 }
 
 impl<T> Clone for Tree<T> {
@@ -59,7 +69,7 @@ impl<T: Keyed> Tree<T> {
         loop {
             match node {
                 Node::Leaf(items) => return Some(&items[position(items, key).ok()?]),
-                Node::Branch { children, .. } => node = &children[child_of(children, key)],
+                Node::Branch { children, .. } => node = &children[child_of(children, key)].node,
             }
         }
     }
@@ -68,12 +78,11 @@ impl<T: Keyed> Tree<T> {
     pub(crate) fn insert(&mut self, item: Arc<T>) -> Option<Arc<T>> {
         let (old, right) = Node::insert(&mut self.root, item);
         if let Some(right) = right {
-            let left = Arc::clone(&self.root);
-            let len = left.len() + right.len();
-            self.root = Arc::new(Node::Branch {
-                children: vec![left, right],
-                len,
-            });
+            let left = Child {
+                low: Arc::default(),
+                node: Arc::clone(&self.root),
+            };
+            self.root = Arc::new(Node::branch(vec![left, right]));
         }
         old
     }
@@ -85,7 +94,7 @@ impl<T: Keyed> Tree<T> {
         while let Node::Branch { children, .. } = &*self.root
             && let [only] = &children[..]
         {
-            self.root = Arc::clone(only);
+            self.root = Arc::clone(&only.node);
         }
         Some(old)
     }
@@ -100,16 +109,11 @@ impl<T: Keyed> Tree<T> {
                     return rank + items.partition_point(|item| before(item.key()));
                 }
                 Node::Branch { children, .. } => {
-                    // The boundary is in the last child whose first item is before it.
-                    let next = children.partition_point(|child| before(child.first().key()));
-                    let Some(next) = next.checked_sub(1) else {
-                        return rank;
-                    };
-                    rank += children[..next]
-                        .iter()
-                        .map(|child| child.len())
-                        .sum::<usize>();
-                    node = &children[next];
+                    // The boundary is in the last child that begins before it.
+                    let next = children.partition_point(|child| before(&child.low));
+                    let next = next.saturating_sub(1);
+                    rank += count(&children[..next]);
+                    node = &children[next].node;
                 }
             }
         }
@@ -142,10 +146,10 @@ impl<T: Keyed> Tree<T> {
                         let Some(child) = rest.next() else {
                             return iter;
                         };
-                        if skip < child.len() {
-                            break child;
+                        if skip < child.node.len() {
+                            break &child.node;
                         }
-                        skip -= child.len();
+                        skip -= child.node.len();
                     };
                     iter.branches.push(rest);
                 }
@@ -156,6 +160,15 @@ impl<T: Keyed> Tree<T> {
     /// All items, in order.
     pub(crate) fn iter(&self) -> Iter<'_, T> {
         self.iter_from(0)
+    }
+}
+
+impl<T> Clone for Child<T> {
+    fn clone(&self) -> Self {
+        Child {
+            low: Arc::clone(&self.low),
+            node: Arc::clone(&self.node),
+        }
     }
 }
 
@@ -196,43 +209,40 @@ impl<T> Node<T> {
 }
 
 impl<T: Keyed> Node<T> {
-    fn first(&self) -> &T {
-        match self {
-            Node::Leaf(items) => &items[0],
-            Node::Branch { children, .. } => children[0].first(),
-        }
-    }
-
     /// Returns what was replaced, and the right half if the node had to be split.
-    fn insert(node: &mut Arc<Self>, item: Arc<T>) -> (Option<Arc<T>>, Option<Arc<Self>>) {
+    fn insert(node: &mut Arc<Self>, item: Arc<T>) -> (Option<Arc<T>>, Option<Child<T>>) {
         match Arc::make_mut(node) {
             Node::Leaf(items) => match position(items, item.key()) {
                 Ok(at) => (Some(mem::replace(&mut items[at], item)), None),
                 Err(at) => {
                     items.insert(at, item);
-                    (
-                        None,
-                        split(items, at).map(|right| Arc::new(Node::Leaf(right))),
-                    )
+                    let right = split(items, at).map(|right| Child {
+                        low: Arc::from(right[0].key()),
+                        node: Arc::new(Node::Leaf(right)),
+                    });
+                    (None, right)
                 }
             },
             Node::Branch { children, len } => {
                 let at = child_of(children, item.key());
-                let (old, right) = Node::insert(&mut children[at], item);
+                let (old, right) = Node::insert(&mut children[at].node, item);
                 *len += usize::from(old.is_none());
                 let Some(right) = right else {
                     return (old, None);
                 };
                 children.insert(at + 1, right);
-                let right = split(children, at + 1).map(|right| Node::branch(right));
-                *len -= right.as_ref().map_or(0, Node::len);
-                (old, right.map(Arc::new))
+                let right = split(children, at + 1).map(|right| Child {
+                    low: Arc::clone(&right[0].low),
+                    node: Arc::new(Node::branch(right)),
+                });
+                *len -= right.as_ref().map_or(0, |right| right.node.len());
+                (old, right)
             }
         }
     }
 
-    fn branch(children: Vec<Arc<Self>>) -> Self {
-        let len = children.iter().map(|child| child.len()).sum();
+    fn branch(children: Vec<Child<T>>) -> Self {
+        let len = count(&children);
         Node::Branch { children, len }
     }
 
@@ -245,12 +255,12 @@ impl<T: Keyed> Node<T> {
             }
             Node::Branch { children, len } => {
                 let at = child_of(children, key);
-                let old = Node::remove(&mut children[at], key);
+                let old = Node::remove(&mut children[at].node, key);
                 *len -= 1;
-                if children[at].width() == 0 {
-                    children.remove(at);
-                } else if children[at].width() < WIDTH / 4 {
-                    merge(children, at);
+                match children[at].node.width() {
+                    0 => drop(children.remove(at)),
+                    width if width < WIDTH / 4 => merge(children, at),
+                    _ => (),
                 }
                 old
             }
@@ -258,16 +268,17 @@ impl<T: Keyed> Node<T> {
     }
 
     /// Moves everything out of `right`, which follows, into `self`.
-    fn absorb(&mut self, right: Arc<Self>) {
-        match (self, Arc::unwrap_or_clone(right)) {
+    fn absorb(&mut self, right: Child<T>) {
+        match (self, Arc::unwrap_or_clone(right.node)) {
             (Node::Leaf(items), Node::Leaf(more)) => items.extend(more),
             (
                 Node::Branch { children, len },
                 Node::Branch {
-                    children: more,
+                    children: mut more,
                     len: added,
                 },
             ) => {
+                more[0].low = right.low; // it is not the first any more
                 children.extend(more);
                 *len += added;
             }
@@ -276,15 +287,19 @@ impl<T: Keyed> Node<T> {
     }
 }
 
+fn count<T>(children: &[Child<T>]) -> usize {
+    children.iter().map(|child| child.node.len()).sum()
+}
+
 /// Joins a thin child with a neighbour if both fit into one node.
-fn merge<T: Keyed>(children: &mut Vec<Arc<Node<T>>>, at: usize) {
+fn merge<T: Keyed>(children: &mut Vec<Child<T>>, at: usize) {
     for left in [Some(at), at.checked_sub(1)].into_iter().flatten() {
         let Some(right) = children.get(left + 1) else {
             continue;
         };
-        if children[left].width() + right.width() <= WIDTH {
+        if children[left].node.width() + right.node.width() <= WIDTH {
             let right = children.remove(left + 1);
-            Arc::make_mut(&mut children[left]).absorb(right);
+            Arc::make_mut(&mut children[left].node).absorb(right);
             return;
         }
     }
@@ -304,15 +319,15 @@ fn position<T: Keyed>(items: &[Arc<T>], key: &[u8]) -> Result<usize, usize> {
 }
 
 /// The child that holds the key, or would.
-fn child_of<T: Keyed>(children: &[Arc<Node<T>>], key: &[u8]) -> usize {
+fn child_of<T>(children: &[Child<T>], key: &[u8]) -> usize {
     children
-        .partition_point(|child| child.first().key() <= key)
+        .partition_point(|child| *child.low <= *key)
         .saturating_sub(1)
 }
 
 /// Walks items in order.
 pub(crate) struct Iter<'a, T> {
-    branches: Vec<slice::Iter<'a, Arc<Node<T>>>>,
+    branches: Vec<slice::Iter<'a, Child<T>>>,
     leaf: slice::Iter<'a, Arc<T>>,
 }
 
@@ -324,7 +339,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
             if let Some(item) = self.leaf.next() {
                 return Some(item);
             }
-            match self.branches.last_mut()?.next().map(|node| &**node) {
+            match self.branches.last_mut()?.next().map(|child| &*child.node) {
                 None => drop(self.branches.pop()),
                 Some(Node::Leaf(items)) => self.leaf = items.iter(),
                 Some(Node::Branch { children, .. }) => self.branches.push(children.iter()),

@@ -48,15 +48,24 @@ pub(crate) fn configure(layout: &Layout, pod_cidr: &str) -> io::Result<PathBuf> 
 
 /// The directory that holds the plugins, if they are installed.
 pub(crate) fn plugins() -> Option<&'static Path> {
-    PLUGIN_DIRECTORIES.iter().map(Path::new).find(|directory| directory.join("bridge").exists())
+    PLUGIN_DIRECTORIES
+        .iter()
+        .map(Path::new)
+        .find(|directory| directory.join("bridge").exists())
 }
 
 /// Removes the bridge; the pods' links have gone with their sandboxes.
 pub(crate) fn remove(layout: &Layout) -> io::Result<()> {
     let name = bridge(layout);
-    let exists = Command::new("ip").args(["link", "show", "dev", &name]).output()?.status.success();
+    let exists = Command::new("ip")
+        .args(["link", "show", "dev", &name])
+        .output()?
+        .status
+        .success();
     if exists {
-        Command::new("ip").args(["link", "delete", "dev", &name]).status()?;
+        Command::new("ip")
+            .args(["link", "delete", "dev", &name])
+            .status()?;
     }
     Ok(())
 }

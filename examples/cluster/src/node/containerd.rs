@@ -28,7 +28,9 @@ pub(crate) struct Containerd {
 
 impl Containerd {
     pub(crate) fn new(layout: &Layout) -> Self {
-        Containerd { directory: layout.containerd() }
+        Containerd {
+            directory: layout.containerd(),
+        }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -59,10 +61,16 @@ impl Containerd {
         let started = Instant::now();
         while UnixStream::connect(self.socket()).is_err() {
             if let Some(status) = child.try_wait()? {
-                bail!("containerd ended at start ({status}); see {}", self.log().display());
+                bail!(
+                    "containerd ended at start ({status}); see {}",
+                    self.log().display()
+                );
             }
             if started.elapsed() > PATIENCE {
-                bail!("containerd opened no socket in {PATIENCE:?}; see {}", self.log().display());
+                bail!(
+                    "containerd opened no socket in {PATIENCE:?}; see {}",
+                    self.log().display()
+                );
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -100,12 +108,22 @@ impl Containerd {
 
     /// The daemon's process, if the one that we started still runs.
     fn pid(&self) -> Option<rustix::process::Pid> {
-        let pid: i32 = fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()?;
+        let pid: i32 = fs::read_to_string(self.pid_file())
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
         let arguments = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         let ours = self.config_file();
         let ours = ours.as_os_str().as_encoded_bytes();
-        let runs = arguments.split(|byte| *byte == 0).any(|argument| argument == ours);
-        if runs { rustix::process::Pid::from_raw(pid) } else { None }
+        let runs = arguments
+            .split(|byte| *byte == 0)
+            .any(|argument| argument == ours);
+        if runs {
+            rustix::process::Pid::from_raw(pid)
+        } else {
+            None
+        }
     }
 
     fn pid_file(&self) -> PathBuf {

@@ -50,7 +50,10 @@ fn describe(archive: &Path) -> Result<(String, String)> {
             return Ok((name.to_owned(), digest.to_owned()));
         }
     }
-    bail!("{} is no OCI archive that names its image", archive.display())
+    bail!(
+        "{} is no OCI archive that names its image",
+        archive.display()
+    )
 }
 
 /// Name to digest of all images that containerd has.
@@ -58,9 +61,7 @@ fn present(socket: &Path) -> Result<BTreeMap<String, String>> {
     let listing = ctr(socket, &["images", "list"])?;
     let rows = listing.lines().skip(1).map(|line| line.split_whitespace());
     Ok(rows
-        .filter_map(|mut columns| {
-            Some((columns.next()?.to_owned(), columns.nth(1)?.to_owned()))
-        })
+        .filter_map(|mut columns| Some((columns.next()?.to_owned(), columns.nth(1)?.to_owned())))
         .collect())
 }
 
@@ -73,7 +74,11 @@ fn ctr(socket: &Path, words: &[&str]) -> Result<String> {
         .output()
         .context("ctr is not installed")?;
     if !output.status.success() {
-        bail!("ctr {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "ctr {}: {}",
+            words.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

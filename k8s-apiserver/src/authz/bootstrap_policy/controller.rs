@@ -1,7 +1,7 @@
 //! What each built-in controller may do: the role `system:controller:<name>`, bound to its service
 //! account `kube-system/<name>`.
 
-use super::{
+use super::rule::{
     ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, READ, Rule, UPDATE, may,
 };
 
@@ -92,6 +92,14 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
             EVENTS,
             may(READ, CORE, &["namespaces", "serviceaccounts"]),
             may(CREATE, CORE, &["serviceaccounts"]),
+        ],
+    ),
+    (
+        "pod-garbage-collector",
+        &[
+            may(&["get", "list", "watch", "delete"], CORE, &["pods"]),
+            may(READ, CORE, &["nodes"]),
+            may(&["patch"], CORE, &["pods/status"]),
         ],
     ),
     (

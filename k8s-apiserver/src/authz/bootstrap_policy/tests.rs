@@ -159,6 +159,12 @@ fn controllers_write_what_they_control() {
          - POST /api/v1/namespaces/a/pods",
     );
     check(
+        controller("pod-garbage-collector"),
+        "+ DELETE /api/v1/namespaces/a/pods/p
+         + PATCH /api/v1/namespaces/a/pods/p/status
+         - PATCH /api/v1/nodes/n",
+    );
+    check(
         controller("service-account-controller"),
         "+ POST /api/v1/namespaces/a/serviceaccounts
          - POST /api/v1/namespaces/a/secrets",

@@ -9,4 +9,4 @@ mod node_port;
 mod pool;
 mod service;
 
-pub use service::effects;
+pub use service::{carry_over, effects};

@@ -1,16 +1,16 @@
 //! The schemas of a document: `k8s-openapi`'s texts, brought into Kubernetes' dialect, with our structural facts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use k8s_apimachinery::scheme::gvk::Gvk;
+use k8s_apimachinery::scheme::{Gvk, Schema};
 use k8s_openapi::schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::{Dialect, kinds};
+use super::{Dialect, kinds, structure};
 use crate::registry::KindRow;
 
 /// Where `k8s-openapi`'s generator puts its references.
-const GENERATED: &str = "#/components/schemas/";
+pub(super) const GENERATED: &str = "#/components/schemas/";
 
 /// Every kind of these rows, and all that they are made of, by name.
 pub(super) fn schemas(dialect: Dialect, groups: &[(&str, &[KindRow])]) -> Map<String, Value> {
@@ -22,7 +22,13 @@ pub(super) fn schemas(dialect: Dialect, groups: &[(&str, &[KindRow])]) -> Map<St
             roots.push((name_of(&reference), gvk));
         }
     }
-    let mut schemas = generator.take_definitions(true);
+    let mut schemas = generator.take_definitions(false);
+    let mut done = HashSet::new();
+    for (name, gvk) in &roots {
+        if let Some(structure) = Schema::builtin(gvk) {
+            structure::annotate(&mut schemas, name, &structure, &mut done);
+        }
+    }
     for schema in schemas.values_mut() {
         translate(dialect, schema);
     }

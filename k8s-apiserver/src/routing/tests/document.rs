@@ -7,16 +7,39 @@ async fn the_tree_of_groups_can_be_walked() {
     let api = Api::start().await;
     assert_eq!(api.get("/api").await.ok()["versions"], json!(["v1"]));
     let core = api.get("/api/v1").await.ok();
-    let names: Vec<&str> =
-        core["resources"].as_array().unwrap().iter().filter_map(|each| each["name"].as_str()).collect();
-    for expected in ["pods", "pods/binding", "pods/log", "namespaces/finalize", "services"] {
+    let names: Vec<&str> = core["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|each| each["name"].as_str())
+        .collect();
+    for expected in [
+        "pods",
+        "pods/binding",
+        "pods/log",
+        "namespaces/finalize",
+        "services",
+    ] {
         assert!(names.contains(&expected), "{expected}");
     }
     let groups = api.get("/apis").await.ok();
-    assert!(groups["groups"].as_array().unwrap().iter().any(|group| group["name"] == "apps"));
-    assert_eq!(api.get("/apis/apps").await.ok()["preferredVersion"]["groupVersion"], "apps/v1");
+    assert!(
+        groups["groups"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|group| group["name"] == "apps")
+    );
+    assert_eq!(
+        api.get("/apis/apps").await.ok()["preferredVersion"]["groupVersion"],
+        "apps/v1"
+    );
     let apps = api.get("/apis/apps/v1").await.ok();
-    let scale = apps["resources"].as_array().unwrap().iter().find(|each| each["name"] == "deployments/scale");
+    let scale = apps["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|each| each["name"] == "deployments/scale");
     assert_eq!(scale.unwrap()["group"], "autoscaling");
     assert_eq!(api.get("/apis/none").await.status, StatusCode::NOT_FOUND);
     assert_eq!(api.get("/apis/apps/v9").await.status, StatusCode::NOT_FOUND);
@@ -25,7 +48,8 @@ async fn the_tree_of_groups_can_be_walked() {
 #[tokio::test(start_paused = true)]
 async fn aggregated_discovery_is_cached_by_its_etag() {
     let api = Api::start().await;
-    let accept = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
+    let accept =
+        "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json";
     let answer = api.get_as("/apis", accept).await;
     assert_eq!(
         answer.headers["content-type"],
@@ -33,13 +57,21 @@ async fn aggregated_discovery_is_cached_by_its_etag() {
     );
     let etag = answer.headers["etag"].to_str().unwrap().to_owned();
     let list = answer.ok();
-    let apps = list["items"].as_array().unwrap().iter().find(|item| item["metadata"]["name"] == "apps").unwrap();
+    let apps = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["metadata"]["name"] == "apps")
+        .unwrap();
     let deployments = &apps["versions"][0]["resources"].as_array().unwrap()[0];
     assert_eq!(deployments["resource"], "deployments");
     assert_eq!(deployments["responseKind"]["kind"], "Deployment");
     assert_eq!(deployments["scope"], "Namespaced");
     let headers = [("accept", accept), ("if-none-match", etag.as_str())];
-    assert_eq!(api.send("GET", "/apis", &headers, "").await.status, StatusCode::NOT_MODIFIED);
+    assert_eq!(
+        api.send("GET", "/apis", &headers, "").await.status,
+        StatusCode::NOT_MODIFIED
+    );
     let core = api.get_as("/api", accept).await.ok();
     assert_eq!(core["items"][0]["metadata"]["name"], "");
 }
@@ -48,15 +80,24 @@ async fn aggregated_discovery_is_cached_by_its_etag() {
 async fn openapi_has_what_kubectl_looks_for() {
     let api = Api::start().await;
     let index = api.get("/openapi/v3").await.ok();
-    let url = index["paths"]["api/v1"]["serverRelativeURL"].as_str().unwrap();
+    let url = index["paths"]["api/v1"]["serverRelativeURL"]
+        .as_str()
+        .unwrap();
     let answer = api.get(url).await;
     assert_eq!(answer.headers["cache-control"], "public, immutable");
     let document = answer.ok();
     let collection = &document["paths"]["/api/v1/namespaces/{namespace}/pods"];
-    assert_eq!(collection["get"]["x-kubernetes-group-version-kind"]["kind"], "Pod");
+    assert_eq!(
+        collection["get"]["x-kubernetes-group-version-kind"]["kind"],
+        "Pod"
+    );
     let item = &document["paths"]["/api/v1/namespaces/{namespace}/pods/{name}"];
     let parameters = item["patch"]["parameters"].as_array().unwrap();
-    assert!(parameters.iter().any(|each| each["name"] == "fieldValidation"));
+    assert!(
+        parameters
+            .iter()
+            .any(|each| each["name"] == "fieldValidation")
+    );
     let schemas = &document["components"]["schemas"];
     let pod = &schemas["io.k8s.api.core.v1.Pod"];
     assert_eq!(pod["x-kubernetes-group-version-kind"][0]["kind"], "Pod");
@@ -78,8 +119,13 @@ async fn swagger_is_one_document_in_json_alone() {
     assert_eq!(document["swagger"], "2.0");
     assert!(document["definitions"]["io.k8s.api.apps.v1.Deployment"].is_object());
     let protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
-    assert_eq!(api.get_as("/openapi/v2", protobuf).await.status, StatusCode::NOT_ACCEPTABLE);
-    let zipped = api.send("GET", "/openapi/v2", &[("accept-encoding", "gzip")], "").await;
+    assert_eq!(
+        api.get_as("/openapi/v2", protobuf).await.status,
+        StatusCode::NOT_ACCEPTABLE
+    );
+    let zipped = api
+        .send("GET", "/openapi/v2", &[("accept-encoding", "gzip")], "")
+        .await;
     assert_eq!(zipped.headers["content-encoding"], "gzip");
     assert!(zipped.body.len() * 4 < document.to_string().len());
 }

@@ -5,8 +5,11 @@ use super::*;
 const NAMESPACES: &str = "/api/v1/namespaces";
 
 async fn bind(api: &Api, name: &str) {
-    let binding = json!({ "metadata": { "name": name }, "target": { "kind": "Node", "name": "n1" } });
-    api.post(&format!("{PODS}/{name}/binding"), binding).await.ok();
+    let binding =
+        json!({ "metadata": { "name": name }, "target": { "kind": "Node", "name": "n1" } });
+    api.post(&format!("{PODS}/{name}/binding"), binding)
+        .await
+        .ok();
 }
 
 #[tokio::test(start_paused = true)]
@@ -14,7 +17,10 @@ async fn a_pod_without_a_node_goes_at_once() {
     let api = Api::start().await;
     api.post(PODS, pod("a")).await.ok();
     api.delete(&format!("{PODS}/a")).await.ok();
-    assert_eq!(api.get(&format!("{PODS}/a")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        api.get(&format!("{PODS}/a")).await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,9 +34,14 @@ async fn a_running_pod_is_given_its_grace() {
     assert!(going["metadata"]["deletionTimestamp"].is_string());
     // A second delete changes nothing, a shorter grace shortens it, zero ends it.
     assert_eq!(api.delete(&uri).await.ok(), going);
-    let shorter = api.delete_with(&uri, json!({ "gracePeriodSeconds": 5 })).await.ok();
+    let shorter = api
+        .delete_with(&uri, json!({ "gracePeriodSeconds": 5 }))
+        .await
+        .ok();
     assert_eq!(shorter["metadata"]["deletionGracePeriodSeconds"], 5);
-    api.delete(&format!("{uri}?gracePeriodSeconds=0")).await.ok();
+    api.delete(&format!("{uri}?gracePeriodSeconds=0"))
+        .await
+        .ok();
     assert_eq!(api.get(&uri).await.status, StatusCode::NOT_FOUND);
 }
 
@@ -43,8 +54,16 @@ async fn finalizers_hold_an_object() {
     api.post(MAPS, map).await.ok();
     let going = api.delete(&uri).await.ok();
     assert!(going["metadata"]["deletionTimestamp"].is_string());
-    api.patch(&uri, "merge-patch", json!({ "data": { "still": "here" } })).await.ok();
-    let gone = api.patch(&uri, "merge-patch", json!({ "metadata": { "finalizers": null } })).await;
+    api.patch(&uri, "merge-patch", json!({ "data": { "still": "here" } }))
+        .await
+        .ok();
+    let gone = api
+        .patch(
+            &uri,
+            "merge-patch",
+            json!({ "metadata": { "finalizers": null } }),
+        )
+        .await;
     assert_eq!(gone.status, StatusCode::OK);
     assert_eq!(api.get(&uri).await.status, StatusCode::NOT_FOUND);
 }
@@ -55,9 +74,14 @@ async fn propagation_leaves_a_finalizer_for_the_collector() {
     for (policy, finalizer) in [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")] {
         api.post(MAPS, config_map("a", "1")).await.ok();
         let uri = format!("{MAPS}/a");
-        let going = api.delete_with(&uri, json!({ "propagationPolicy": policy })).await.ok();
+        let going = api
+            .delete_with(&uri, json!({ "propagationPolicy": policy }))
+            .await
+            .ok();
         assert_eq!(going["metadata"]["finalizers"], json!([finalizer]));
-        api.delete(&format!("{uri}?propagationPolicy=Background")).await.ok();
+        api.delete(&format!("{uri}?propagationPolicy=Background"))
+            .await
+            .ok();
         assert_eq!(api.get(&uri).await.status, StatusCode::NOT_FOUND);
     }
 }
@@ -68,18 +92,29 @@ async fn preconditions_guard_a_delete() {
     let uri = format!("{MAPS}/a");
     let made = api.post(MAPS, config_map("a", "1")).await.ok();
     for wanted in [json!({ "uid": "other" }), json!({ "resourceVersion": "1" })] {
-        let refused = api.delete_with(&uri, json!({ "preconditions": wanted })).await;
+        let refused = api
+            .delete_with(&uri, json!({ "preconditions": wanted }))
+            .await;
         assert_eq!(refused.status, StatusCode::CONFLICT);
-        assert!(refused.failure().contains("Precondition failed"), "{}", refused.failure());
+        assert!(
+            refused.failure().contains("Precondition failed"),
+            "{}",
+            refused.failure()
+        );
     }
     let wanted = json!({ "uid": made["metadata"]["uid"] });
-    api.delete_with(&uri, json!({ "preconditions": wanted })).await.ok();
+    api.delete_with(&uri, json!({ "preconditions": wanted }))
+        .await
+        .ok();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_closes_before_it_goes() {
     let api = Api::start().await;
-    let made = api.post(NAMESPACES, json!({ "metadata": { "name": "a" } })).await.ok();
+    let made = api
+        .post(NAMESPACES, json!({ "metadata": { "name": "a" } }))
+        .await
+        .ok();
     assert_eq!(made["status"]["phase"], "Active");
     assert_eq!(made["spec"]["finalizers"], json!(["kubernetes"]));
     let maps = "/api/v1/namespaces/a/configmaps";
@@ -94,15 +129,22 @@ async fn a_namespace_closes_before_it_goes() {
     api.delete(maps).await.ok();
     let mut last = api.get(&format!("{NAMESPACES}/a")).await.ok();
     last["spec"]["finalizers"] = json!([]);
-    api.put(&format!("{NAMESPACES}/a/finalize"), last).await.ok();
-    assert_eq!(api.get(&format!("{NAMESPACES}/a")).await.status, StatusCode::NOT_FOUND);
+    api.put(&format!("{NAMESPACES}/a/finalize"), last)
+        .await
+        .ok();
+    assert_eq!(
+        api.get(&format!("{NAMESPACES}/a")).await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn some_namespaces_never_go() {
     let api = Api::start().await;
     assert_eq!(
-        api.delete(&format!("{NAMESPACES}/kube-system")).await.failure(),
+        api.delete(&format!("{NAMESPACES}/kube-system"))
+            .await
+            .failure(),
         "403 Forbidden: namespaces \"kube-system\" is forbidden: this namespace may not be deleted"
     );
 }
@@ -113,7 +155,10 @@ async fn a_collection_is_deleted_by_selector() {
     for name in ["a", "b", "c"] {
         api.post(PODS, pod(name)).await.ok();
     }
-    let deleted = api.delete(&format!("{PODS}?labelSelector=app!=b")).await.ok();
+    let deleted = api
+        .delete(&format!("{PODS}?labelSelector=app!=b"))
+        .await
+        .ok();
     assert_eq!(deleted["kind"], "PodList");
     assert_eq!(deleted["items"].as_array().unwrap().len(), 2);
     let left = api.get(PODS).await.ok();

@@ -5,7 +5,10 @@ use super::*;
 async fn names(api: &Api, uri: &str) -> Vec<String> {
     let list = api.get(uri).await.ok();
     let items = list["items"].as_array().unwrap();
-    items.iter().map(|item| item["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    items
+        .iter()
+        .map(|item| item["metadata"]["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,13 +35,30 @@ async fn lists_select_and_carry_their_revision() {
         ("fieldSelector=spec.nodeName=n1", &[]),
         ("resourceVersion=0", &["a", "b", "c"]),
     ] {
-        assert_eq!(names(&api, &format!("{PODS}?{query}")).await, expected, "{query}");
-        assert_eq!(names(&api, &format!("/api/v1/pods?{query}")).await, expected, "{query}");
+        assert_eq!(
+            names(&api, &format!("{PODS}?{query}")).await,
+            expected,
+            "{query}"
+        );
+        assert_eq!(
+            names(&api, &format!("/api/v1/pods?{query}")).await,
+            expected,
+            "{query}"
+        );
     }
-    let refused = api.get(&format!("{PODS}?fieldSelector=spec.color=red")).await;
+    let refused = api
+        .get(&format!("{PODS}?fieldSelector=spec.color=red"))
+        .await;
     assert_eq!(refused.status, StatusCode::BAD_REQUEST);
-    assert!(refused.failure().contains("field label not supported: spec.color"));
-    assert_eq!(api.get(&format!("{PODS}?labelSelector=a%20b")).await.status, StatusCode::BAD_REQUEST);
+    assert!(
+        refused
+            .failure()
+            .contains("field label not supported: spec.color")
+    );
+    assert_eq!(
+        api.get(&format!("{PODS}?labelSelector=a%20b")).await.status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -54,14 +74,26 @@ async fn pages_are_of_one_revision() {
     api.post(MAPS, config_map("bb", "1")).await.ok();
     api.delete(&format!("{MAPS}/e")).await.ok();
     let token = first["metadata"]["continue"].as_str().unwrap();
-    let second = api.get(&format!("{MAPS}?limit=2&continue={token}")).await.ok();
-    assert_eq!(second["metadata"]["resourceVersion"], first["metadata"]["resourceVersion"]);
+    let second = api
+        .get(&format!("{MAPS}?limit=2&continue={token}"))
+        .await
+        .ok();
+    assert_eq!(
+        second["metadata"]["resourceVersion"],
+        first["metadata"]["resourceVersion"]
+    );
     assert_eq!(second["items"][0]["metadata"]["name"], "c");
     let token = second["metadata"]["continue"].as_str().unwrap();
-    let third = api.get(&format!("{MAPS}?limit=2&continue={token}")).await.ok();
+    let third = api
+        .get(&format!("{MAPS}?limit=2&continue={token}"))
+        .await
+        .ok();
     assert_eq!(third["items"][0]["metadata"]["name"], "e");
     assert!(third["metadata"].get("continue").is_none());
-    assert_eq!(api.get(&format!("{MAPS}?continue=nonsense")).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        api.get(&format!("{MAPS}?continue=nonsense")).await.status,
+        StatusCode::BAD_REQUEST
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,7 +101,11 @@ async fn old_states_can_be_listed_and_future_ones_time_out() {
     let api = Api::start().await;
     let made = api.post(MAPS, config_map("a", "1")).await.ok();
     api.post(MAPS, config_map("b", "1")).await.ok();
-    let version: u64 = made["metadata"]["resourceVersion"].as_str().unwrap().parse().unwrap();
+    let version: u64 = made["metadata"]["resourceVersion"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let exact = format!("{MAPS}?resourceVersion={version}&resourceVersionMatch=Exact");
     assert_eq!(names(&api, &exact).await, ["a"]);
     let newer = format!("{MAPS}?resourceVersion={version}&resourceVersionMatch=NotOlderThan");
@@ -77,7 +113,11 @@ async fn old_states_can_be_listed_and_future_ones_time_out() {
     let future = format!("{MAPS}?resourceVersion={}", version + 100);
     let refused = api.get(&future).await;
     assert_eq!(refused.status, StatusCode::GATEWAY_TIMEOUT);
-    assert!(refused.failure().contains("Too large resource version"), "{}", refused.failure());
+    assert!(
+        refused.failure().contains("Too large resource version"),
+        "{}",
+        refused.failure()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,10 +126,18 @@ async fn a_watch_goes_on_where_a_list_ended() {
     api.post(MAPS, config_map("a", "1")).await.ok();
     let list = api.get(MAPS).await.ok();
     let version = list["metadata"]["resourceVersion"].as_str().unwrap();
-    let mut frames = api.watch(&format!("{MAPS}?watch=1&resourceVersion={version}")).await;
+    let mut frames = api
+        .watch(&format!("{MAPS}?watch=1&resourceVersion={version}"))
+        .await;
     assert!(frames.is_quiet());
     api.post(MAPS, config_map("b", "1")).await.ok();
-    api.patch(&format!("{MAPS}/a"), "merge-patch", json!({ "data": { "key": "2" } })).await.ok();
+    api.patch(
+        &format!("{MAPS}/a"),
+        "merge-patch",
+        json!({ "data": { "key": "2" } }),
+    )
+    .await
+    .ok();
     api.delete(&format!("{MAPS}/b")).await.ok();
     assert_eq!(frames.next_name().await, "ADDED b");
     assert_eq!(frames.next_name().await, "MODIFIED a");
@@ -105,13 +153,18 @@ async fn a_watch_goes_on_where_a_list_ended() {
 #[tokio::test(start_paused = true)]
 async fn objects_enter_and_leave_a_selection() {
     let api = Api::start().await;
-    let mut frames = api.watch(&format!("{PODS}?watch=1&fieldSelector=spec.nodeName=n1")).await;
+    let mut frames = api
+        .watch(&format!("{PODS}?watch=1&fieldSelector=spec.nodeName=n1"))
+        .await;
     api.post(PODS, pod("a")).await.ok();
     assert!(frames.is_quiet());
-    let binding = json!({ "metadata": { "name": "a" }, "target": { "kind": "Node", "name": "n1" } });
+    let binding =
+        json!({ "metadata": { "name": "a" }, "target": { "kind": "Node", "name": "n1" } });
     api.post(&format!("{PODS}/a/binding"), binding).await.ok();
     assert_eq!(frames.next_name().await, "ADDED a");
-    api.delete(&format!("{PODS}/a?gracePeriodSeconds=0")).await.ok();
+    api.delete(&format!("{PODS}/a?gracePeriodSeconds=0"))
+        .await
+        .ok();
     assert_eq!(frames.next_name().await, "DELETED a");
 
     let mut frames = api.watch(&format!("{MAPS}?watch=1&labelSelector=on")).await;
@@ -120,7 +173,9 @@ async fn objects_enter_and_leave_a_selection() {
     let uri = format!("{MAPS}/m");
     api.patch(&uri, "merge-patch", label("x".into())).await.ok();
     api.patch(&uri, "merge-patch", label("y".into())).await.ok();
-    api.patch(&uri, "merge-patch", label(Value::Null)).await.ok();
+    api.patch(&uri, "merge-patch", label(Value::Null))
+        .await
+        .ok();
     for expected in ["ADDED m", "MODIFIED m", "DELETED m"] {
         assert_eq!(frames.next_name().await, expected);
     }
@@ -132,7 +187,8 @@ async fn streaming_lists_end_with_a_bookmark() {
     for name in ["a", "ab"] {
         api.post(MAPS, config_map(name, "1")).await.ok();
     }
-    let query = "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+    let query =
+        "watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
     let mut frames = api.watch(&format!("{MAPS}?{query}")).await;
     assert_eq!(frames.next_name().await, "ADDED a");
     assert_eq!(frames.next_name().await, "ADDED ab");
@@ -141,10 +197,18 @@ async fn streaming_lists_end_with_a_bookmark() {
     assert_eq!(bookmark["object"]["kind"], "ConfigMap");
     let annotations = &bookmark["object"]["metadata"]["annotations"];
     assert_eq!(annotations["k8s.io/initial-events-end"], "true");
-    let mut one = api.watch(&format!("{MAPS}?watch=1&fieldSelector=metadata.name=a")).await;
+    let mut one = api
+        .watch(&format!("{MAPS}?watch=1&fieldSelector=metadata.name=a"))
+        .await;
     assert_eq!(one.next_name().await, "ADDED a");
     assert!(one.is_quiet());
-    api.patch(&format!("{MAPS}/ab"), "merge-patch", json!({ "data": { "key": "2" } })).await.ok();
+    api.patch(
+        &format!("{MAPS}/ab"),
+        "merge-patch",
+        json!({ "data": { "key": "2" } }),
+    )
+    .await
+    .ok();
     assert!(one.is_quiet());
 }
 
@@ -165,7 +229,11 @@ async fn watches_as_tables_carry_columns_once() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_ends_when_its_time_is_up() {
     let api = Api::start().await;
-    let answer = api.get(&format!("{MAPS}?watch=1&timeoutSeconds=5&labelSelector=none")).await;
+    let answer = api
+        .get(&format!(
+            "{MAPS}?watch=1&timeoutSeconds=5&labelSelector=none"
+        ))
+        .await;
     assert_eq!(answer.status, StatusCode::OK);
     assert!(answer.body.is_empty());
 }

@@ -34,7 +34,10 @@ async fn each_language_changes_the_object() {
         ("strategic-merge-patch", strategic, json!(["k", "i:3"])),
     ] {
         let patched = api.patch(&uri, language, patch).await.ok();
-        let containers = patched["spec"]["template"]["spec"]["containers"].as_array().unwrap().clone();
+        let containers = patched["spec"]["template"]["spec"]["containers"]
+            .as_array()
+            .unwrap()
+            .clone();
         let mut images: Vec<Value> = containers.iter().map(|c| c["image"].clone()).collect();
         let mut expected = expected.as_array().unwrap().clone();
         images.sort_by_key(Value::to_string);
@@ -50,40 +53,62 @@ async fn patches_that_make_no_sense_are_refused() {
     api.post(MAPS, config_map("a", "1")).await.ok();
     let uri = format!("{MAPS}/a");
     let missing = json!([{ "op": "remove", "path": "/data/none" }]);
-    assert_eq!(api.patch(&uri, "json-patch", missing).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(
-        api.patch(&uri, "json-patch", json!({ "op": "x" })).await.status,
+        api.patch(&uri, "json-patch", missing).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(
+        api.patch(&uri, "json-patch", json!({ "op": "x" }))
+            .await
+            .status,
         StatusCode::BAD_REQUEST
     );
-    let unknown = api.send("PATCH", &uri, &[("content-type", "application/json")], "{}").await;
+    let unknown = api
+        .send("PATCH", &uri, &[("content-type", "application/json")], "{}")
+        .await;
     assert_eq!(unknown.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
-    let none = api.patch(&format!("{MAPS}/b"), "merge-patch", json!({})).await;
+    let none = api
+        .patch(&format!("{MAPS}/b"), "merge-patch", json!({}))
+        .await;
     assert_eq!(none.failure(), "404 NotFound: configmaps \"b\" not found");
     let stale = json!({ "metadata": { "resourceVersion": "1" } });
-    assert_eq!(api.patch(&uri, "merge-patch", stale).await.status, StatusCode::CONFLICT);
+    assert_eq!(
+        api.patch(&uri, "merge-patch", stale).await.status,
+        StatusCode::CONFLICT
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn apply_creates_then_merges_and_conflicts_by_field() {
     let api = Api::start().await;
     let uri = format!("{MAPS}/a");
-    let config = |value: &str| {
-        json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": { "key": value } })
-    };
-    let made = api.patch(&format!("{uri}?fieldManager=one"), "apply", config("1")).await;
+    let config = |value: &str| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "a" }, "data": { "key": value } });
+    let made = api
+        .patch(&format!("{uri}?fieldManager=one"), "apply", config("1"))
+        .await;
     assert_eq!(made.status, StatusCode::CREATED);
     let managers = made.json()["metadata"]["managedFields"].clone();
     assert_eq!(managers[0]["manager"], "one");
     assert_eq!(managers[0]["operation"], "Apply");
-    let again = api.patch(&format!("{uri}?fieldManager=one"), "apply", config("1")).await;
+    let again = api
+        .patch(&format!("{uri}?fieldManager=one"), "apply", config("1"))
+        .await;
     assert_eq!(again.status, StatusCode::OK);
     assert_eq!(again.ok(), made.json());
-    let other = api.patch(&format!("{uri}?fieldManager=two"), "apply", config("2")).await;
+    let other = api
+        .patch(&format!("{uri}?fieldManager=two"), "apply", config("2"))
+        .await;
     assert_eq!(
         other.failure(),
         "409 Conflict: Apply failed with 1 conflict: conflict with \"one\": .data.key"
     );
-    let forced = api.patch(&format!("{uri}?fieldManager=two&force=true"), "apply", config("2")).await;
+    let forced = api
+        .patch(
+            &format!("{uri}?fieldManager=two&force=true"),
+            "apply",
+            config("2"),
+        )
+        .await;
     assert_eq!(forced.ok()["data"]["key"], "2");
     let anonymous = api.patch(&uri, "apply", config("2")).await;
     assert_eq!(anonymous.status, StatusCode::BAD_REQUEST);
@@ -93,16 +118,23 @@ async fn apply_creates_then_merges_and_conflicts_by_field() {
 async fn unknown_fields_are_refused_reported_or_ignored() {
     let api = Api::start().await;
     let map = |name: &str| json!({ "metadata": { "name": name }, "colour": "red" });
-    let strict = api.post(&format!("{MAPS}?fieldValidation=Strict"), map("a")).await;
+    let strict = api
+        .post(&format!("{MAPS}?fieldValidation=Strict"), map("a"))
+        .await;
     assert_eq!(
         strict.failure(),
         "400 BadRequest: ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown \
          field \"colour\""
     );
     let warned = api.post(MAPS, map("b")).await;
-    assert_eq!(warned.headers["warning"], "299 - \"unknown field \\\"colour\\\"\"");
+    assert_eq!(
+        warned.headers["warning"],
+        "299 - \"unknown field \\\"colour\\\"\""
+    );
     assert!(warned.ok().get("colour").is_none());
-    let ignored = api.post(&format!("{MAPS}?fieldValidation=Ignore"), map("c")).await;
+    let ignored = api
+        .post(&format!("{MAPS}?fieldValidation=Ignore"), map("c"))
+        .await;
     assert!(ignored.headers.get("warning").is_none());
     assert!(ignored.ok().get("colour").is_none());
 }
@@ -111,7 +143,10 @@ async fn unknown_fields_are_refused_reported_or_ignored() {
 async fn owners_of_fields_are_noted() {
     let api = Api::start().await;
     let agent = [("user-agent", "kubectl/v1.37.0 (linux/amd64)")];
-    let made = api.send("POST", MAPS, &agent, &config_map("a", "1").to_string()).await.ok();
+    let made = api
+        .send("POST", MAPS, &agent, &config_map("a", "1").to_string())
+        .await
+        .ok();
     let manager = &made["metadata"]["managedFields"][0];
     assert_eq!(manager["manager"], "kubectl");
     assert_eq!(manager["operation"], "Update");

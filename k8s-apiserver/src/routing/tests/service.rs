@@ -7,7 +7,8 @@ use super::*;
 const SERVICES: &str = "/api/v1/namespaces/default/services";
 
 fn service(name: &str, spec: Value) -> Value {
-    let mut service = json!({ "metadata": { "name": name }, "spec": { "ports": [{ "port": 80 }] } });
+    let mut service =
+        json!({ "metadata": { "name": name }, "spec": { "ports": [{ "port": 80 }] } });
     for (field, value) in spec.as_object().unwrap() {
         service["spec"][field] = value.clone();
     }
@@ -19,7 +20,10 @@ async fn the_server_has_a_service_and_its_endpoints() {
     let api = Api::start().await;
     let service = api.get(&format!("{SERVICES}/kubernetes")).await.ok();
     assert_eq!(service["spec"]["clusterIP"], "10.96.0.1");
-    let endpoints = api.get("/api/v1/namespaces/default/endpoints/kubernetes").await.ok();
+    let endpoints = api
+        .get("/api/v1/namespaces/default/endpoints/kubernetes")
+        .await
+        .ok();
     assert_eq!(endpoints["subsets"][0]["addresses"][0]["ip"], "127.0.0.1");
     let slices = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes";
     assert_eq!(api.get(slices).await.ok()["ports"][0]["port"], 6443);
@@ -53,9 +57,24 @@ async fn wanted_addresses_are_given_once_and_come_back() {
     second["metadata"]["name"] = "other".into();
     let refused = api.post(SERVICES, second.clone()).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(refused.failure().contains("provided IP is already allocated"), "{}", refused.failure());
-    let outside = api.post(SERVICES, service("far", json!({ "clusterIP": "192.168.0.1" }))).await;
-    assert!(outside.failure().contains("is not in the valid range"), "{}", outside.failure());
+    assert!(
+        refused
+            .failure()
+            .contains("provided IP is already allocated"),
+        "{}",
+        refused.failure()
+    );
+    let outside = api
+        .post(
+            SERVICES,
+            service("far", json!({ "clusterIP": "192.168.0.1" })),
+        )
+        .await;
+    assert!(
+        outside.failure().contains("is not in the valid range"),
+        "{}",
+        outside.failure()
+    );
     api.delete(&format!("{SERVICES}/dns")).await.ok();
     api.post(SERVICES, second).await.ok();
 }
@@ -67,17 +86,37 @@ async fn node_ports_go_and_come_with_the_type() {
     let spec = json!({ "type": "NodePort", "ports": [{ "port": 80, "nodePort": 30080 }] });
     let made = api.post(SERVICES, service("a", spec.clone())).await.ok();
     let refused = api.post(SERVICES, service("b", spec.clone())).await;
-    assert!(refused.failure().contains("provided port is already allocated"), "{}", refused.failure());
+    assert!(
+        refused
+            .failure()
+            .contains("provided port is already allocated"),
+        "{}",
+        refused.failure()
+    );
     let low = json!({ "type": "NodePort", "ports": [{ "port": 80, "nodePort": 80 }] });
     let refused = api.post(SERVICES, service("b", low)).await;
-    assert!(refused.failure().contains("30000-32767"), "{}", refused.failure());
+    assert!(
+        refused.failure().contains("30000-32767"),
+        "{}",
+        refused.failure()
+    );
 
     // A replacement that leaves out what was allocated keeps it.
-    let kept = api.put(&uri, service("a", json!({ "type": "NodePort" }))).await.ok();
+    let kept = api
+        .put(&uri, service("a", json!({ "type": "NodePort" })))
+        .await
+        .ok();
     assert_eq!(kept["spec"]["clusterIP"], made["spec"]["clusterIP"]);
     assert_eq!(kept["spec"]["ports"][0]["nodePort"], 30080);
 
-    let changed = api.patch(&uri, "merge-patch", json!({ "spec": { "type": "ClusterIP" } })).await.ok();
+    let changed = api
+        .patch(
+            &uri,
+            "merge-patch",
+            json!({ "spec": { "type": "ClusterIP" } }),
+        )
+        .await
+        .ok();
     assert!(changed["spec"]["ports"][0].get("nodePort").is_none());
     api.post(SERVICES, service("b", spec)).await.ok();
 }
@@ -85,7 +124,10 @@ async fn node_ports_go_and_come_with_the_type() {
 #[tokio::test(start_paused = true)]
 async fn headless_and_external_services_take_nothing() {
     let api = Api::start().await;
-    let headless = api.post(SERVICES, service("h", json!({ "clusterIP": "None" }))).await.ok();
+    let headless = api
+        .post(SERVICES, service("h", json!({ "clusterIP": "None" })))
+        .await
+        .ok();
     assert_eq!(headless["spec"]["clusterIPs"], json!(["None"]));
     let name = json!({ "metadata": { "name": "e" }, "spec": { "type": "ExternalName", "externalName": "example.com" } });
     let external = api.post(SERVICES, name).await.ok();

@@ -36,7 +36,14 @@ async fn spec_and_status_are_written_apart() {
     assert_eq!(updated["spec"]["replicas"], 2);
     assert_eq!(updated["metadata"]["generation"], 1);
 
-    let scaled = api.patch(&uri, "merge-patch", json!({ "spec": { "replicas": 3 }, "status": null })).await.ok();
+    let scaled = api
+        .patch(
+            &uri,
+            "merge-patch",
+            json!({ "spec": { "replicas": 3 }, "status": null }),
+        )
+        .await
+        .ok();
     assert_eq!(scaled["status"]["replicas"], 2);
     assert_eq!(scaled["metadata"]["generation"], 2);
     assert_eq!(api.get(&format!("{uri}/status")).await.ok(), scaled);
@@ -56,11 +63,19 @@ async fn scale_is_a_view_of_the_replicas() {
     let updated = api.put(&uri, scale.clone()).await.ok();
     assert_eq!(updated["spec"]["replicas"], 5);
     assert_eq!(api.put(&uri, scale).await.status, StatusCode::CONFLICT);
-    let patched = api.patch(&uri, "merge-patch", json!({ "spec": { "replicas": 0 } })).await.ok();
+    let patched = api
+        .patch(&uri, "merge-patch", json!({ "spec": { "replicas": 0 } }))
+        .await
+        .ok();
     assert_eq!(patched["spec"]["replicas"].as_i64().unwrap_or(0), 0);
-    let negative = api.patch(&uri, "merge-patch", json!({ "spec": { "replicas": -1 } })).await;
+    let negative = api
+        .patch(&uri, "merge-patch", json!({ "spec": { "replicas": -1 } }))
+        .await;
     assert_eq!(negative.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert_eq!(api.get(&format!("{DEPLOYMENTS}/a")).await.ok()["spec"]["replicas"], 0);
+    assert_eq!(
+        api.get(&format!("{DEPLOYMENTS}/a")).await.ok()["spec"]["replicas"],
+        0
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,13 +90,19 @@ async fn a_pod_is_bound_once() {
     let pod = api.get(&format!("{PODS}/a")).await.ok();
     assert_eq!(pod["spec"]["nodeName"], "n1");
     let conditions = pod["status"]["conditions"].as_array().unwrap();
-    let scheduled = conditions.iter().find(|each| each["type"] == "PodScheduled").unwrap();
+    let scheduled = conditions
+        .iter()
+        .find(|each| each["type"] == "PodScheduled")
+        .unwrap();
     assert_eq!(scheduled["status"], "True");
     assert_eq!(
         api.post(&uri, to("n2")).await.failure(),
         "409 Conflict: Operation cannot be fulfilled on pods/binding \"a\": pod a is already assigned to node \"n1\""
     );
-    assert_eq!(api.post(&uri, json!({ "target": {} })).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(
+        api.post(&uri, json!({ "target": {} })).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
     assert_eq!(api.get(&uri).await.status, StatusCode::METHOD_NOT_ALLOWED);
 }
 
@@ -109,5 +130,8 @@ async fn streams_need_a_connector() {
     api.post(PODS, pod("a")).await.ok();
     let answer = api.get(&format!("{PODS}/a/log")).await;
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(api.get(&format!("{PODS}/b/log")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        api.get(&format!("{PODS}/b/log")).await.status,
+        StatusCode::NOT_FOUND
+    );
 }

@@ -1,0 +1,250 @@
+//! What the components of a cluster may do, each as itself.
+
+use super::{
+    To::{self, Account, Group, User},
+    rule::{
+        ALL, APPS, AUTHORIZATION, AUTOSCALING, BATCH, CERTIFICATES, CHANGE, COORDINATION, CORE,
+        CREATE, DISCOVERY, EVENTS, FOLLOW, GET, NETWORKING, NODE, POLICY, READ, REVIEW_ACCESS,
+        REVIEW_TOKENS, Rule, SCHEDULING, STORAGE, UPDATE, may, may_named,
+    },
+};
+
+/// Roles by name, the identities that have them, and their rules.
+pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
+    (
+        "system:auth-delegator",
+        &[],
+        &[REVIEW_TOKENS, REVIEW_ACCESS],
+    ),
+    (
+        "system:kube-scheduler",
+        &[User("system:kube-scheduler")],
+        &[
+            EVENTS,
+            REVIEW_TOKENS,
+            REVIEW_ACCESS,
+            may(CREATE, COORDINATION, &["leases"]),
+            may_named(
+                &["get", "update", "list", "watch"],
+                COORDINATION,
+                &["leases"],
+                &["kube-scheduler"],
+            ),
+            may(
+                READ,
+                CORE,
+                &["nodes", "namespaces", "services", "replicationcontrollers"],
+            ),
+            may(READ, CORE, &["persistentvolumeclaims", "persistentvolumes"]),
+            may(&["get", "list", "watch", "delete"], CORE, &["pods"]),
+            may(CREATE, CORE, &["bindings", "pods/binding"]),
+            may(CHANGE, CORE, &["pods/status"]),
+            may(READ, APPS, &["replicasets", "statefulsets"]),
+            may(READ, POLICY, &["poddisruptionbudgets"]),
+            may(
+                READ,
+                STORAGE,
+                &[
+                    "csidrivers",
+                    "csinodes",
+                    "csistoragecapacities",
+                    "storageclasses",
+                ],
+            ),
+        ],
+    ),
+    (
+        "system:kube-controller-manager",
+        &[User("system:kube-controller-manager")],
+        &[
+            EVENTS,
+            REVIEW_TOKENS,
+            REVIEW_ACCESS,
+            may(CREATE, COORDINATION, &["leases"]),
+            may_named(
+                &["get", "update"],
+                COORDINATION,
+                &["leases"],
+                &["kube-controller-manager"],
+            ),
+            may(
+                CREATE,
+                CORE,
+                &["secrets", "serviceaccounts", "serviceaccounts/token"],
+            ),
+            may(&["delete"], CORE, &["secrets"]),
+            may(
+                GET,
+                CORE,
+                &["configmaps", "namespaces", "secrets", "serviceaccounts"],
+            ),
+            may(UPDATE, CORE, &["secrets", "serviceaccounts"]),
+            may(FOLLOW, ALL, ALL),
+        ],
+    ),
+    (
+        "system:node",
+        &[Group("system:nodes")],
+        &[
+            EVENTS,
+            REVIEW_TOKENS,
+            may(
+                CREATE,
+                AUTHORIZATION,
+                &["subjectaccessreviews", "localsubjectaccessreviews"],
+            ),
+            may(READ, CORE, &["services", "pods", "configmaps", "secrets"]),
+            may(
+                &["create", "get", "list", "watch", "update", "patch"],
+                CORE,
+                &["nodes"],
+            ),
+            may(CHANGE, CORE, &["nodes/status", "pods/status"]),
+            // Mirror pods of what the node runs by itself.
+            may(&["create", "delete"], CORE, &["pods"]),
+            may(CREATE, CORE, &["pods/eviction", "serviceaccounts/token"]),
+            may(
+                GET,
+                CORE,
+                &[
+                    "endpoints",
+                    "persistentvolumeclaims",
+                    "persistentvolumes",
+                    "serviceaccounts",
+                ],
+            ),
+            may(
+                &["get", "update", "patch"],
+                CORE,
+                &["persistentvolumeclaims/status"],
+            ),
+            may(
+                &["create", "get", "list", "watch"],
+                CERTIFICATES,
+                &["certificatesigningrequests"],
+            ),
+            may(
+                &["get", "create", "update", "patch", "delete"],
+                COORDINATION,
+                &["leases"],
+            ),
+            may(READ, NODE, &["runtimeclasses"]),
+            may(GET, STORAGE, &["volumeattachments"]),
+            may(READ, STORAGE, &["csidrivers"]),
+            may(
+                &["get", "create", "update", "patch", "delete"],
+                STORAGE,
+                &["csinodes"],
+            ),
+        ],
+    ),
+    (
+        "system:node-proxier",
+        &[User("system:kube-proxy")],
+        &[
+            EVENTS,
+            may(FOLLOW, CORE, &["services", "endpoints"]),
+            may(READ, CORE, &["nodes"]),
+            may(FOLLOW, DISCOVERY, &["endpointslices"]),
+            may(FOLLOW, NETWORKING, &["servicecidrs"]),
+        ],
+    ),
+    (
+        "system:kube-dns",
+        &[
+            Account("kube-system", "kube-dns"),
+            Account("kube-system", "coredns"),
+        ],
+        &[
+            may(FOLLOW, CORE, &["endpoints", "services"]),
+            may(FOLLOW, DISCOVERY, &["endpointslices"]),
+        ],
+    ),
+    // What the server itself may do on nodes, when it relays logs, exec, attach and port-forward.
+    (
+        "system:kube-apiserver-to-kubelet",
+        &[User("kube-apiserver-kubelet-client")],
+        &[
+            may(READ, CORE, &["nodes"]),
+            may(
+                ALL,
+                CORE,
+                &[
+                    "nodes/log",
+                    "nodes/metrics",
+                    "nodes/proxy",
+                    "nodes/spec",
+                    "nodes/stats",
+                ],
+            ),
+            may(GET, CORE, &["nodes/configz", "nodes/healthz", "nodes/pods"]),
+        ],
+    ),
+    // Fills the stores that the components of one process share; writes nothing.
+    (
+        "system:informer-hub",
+        &[User("system:informer-hub")],
+        &[
+            may(
+                READ,
+                CORE,
+                &[
+                    "configmaps",
+                    "endpoints",
+                    "events",
+                    "limitranges",
+                    "namespaces",
+                    "nodes",
+                    "pods",
+                ],
+            ),
+            may(
+                READ,
+                CORE,
+                &[
+                    "persistentvolumeclaims",
+                    "persistentvolumes",
+                    "replicationcontrollers",
+                ],
+            ),
+            may(
+                READ,
+                CORE,
+                &["resourcequotas", "secrets", "serviceaccounts", "services"],
+            ),
+            may(
+                READ,
+                APPS,
+                &[
+                    "controllerrevisions",
+                    "daemonsets",
+                    "deployments",
+                    "replicasets",
+                    "statefulsets",
+                ],
+            ),
+            may(READ, BATCH, &["cronjobs", "jobs"]),
+            may(READ, AUTOSCALING, &["horizontalpodautoscalers"]),
+            may(READ, COORDINATION, &["leases"]),
+            may(READ, DISCOVERY, &["endpointslices"]),
+            may(
+                READ,
+                NETWORKING,
+                &["ingresses", "networkpolicies", "servicecidrs"],
+            ),
+            may(READ, NODE, &["runtimeclasses"]),
+            may(READ, POLICY, &["poddisruptionbudgets"]),
+            may(READ, SCHEDULING, &["priorityclasses"]),
+            may(
+                READ,
+                STORAGE,
+                &[
+                    "csidrivers",
+                    "csinodes",
+                    "storageclasses",
+                    "volumeattachments",
+                ],
+            ),
+        ],
+    ),
+];
