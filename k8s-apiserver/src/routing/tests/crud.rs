@@ -290,6 +290,14 @@ async fn events_are_one_object_in_two_groups() {
     assert_eq!(seen["apiVersion"], "events.k8s.io/v1");
     assert_eq!(seen["note"], "hello");
     assert_eq!(seen["regarding"]["name"], "web");
+    let series =
+        json!({ "series": { "count": 2, "lastObservedTime": "2026-01-01T00:00:00.000000Z" } });
+    let patched = api
+        .patch(&format!("{uri}/e"), "strategic-merge-patch", series)
+        .await
+        .ok();
+    assert_eq!(patched["series"]["count"], 2);
+    assert_eq!(patched["note"], "hello");
     let listed = api
         .get(&format!("{uri}?fieldSelector=regarding.name=web"))
         .await
