@@ -16,14 +16,14 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt;
+use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 pub use view::PodView;
 
 use crate::{
-    cri::{Change, Changes, Container, Runtime, RuntimeError, Sandbox},
+    cri::{Change, Changes, Container, ContainerState, Runtime, RuntimeError, Sandbox},
     event::Event,
 };
 
@@ -31,6 +31,11 @@ use crate::{
 const POLL: Duration = Duration::from_secs(1);
 /// How often when it does: changes that got lost are found then.
 const SWEEP: Duration = Duration::from_secs(10);
+
+/// A runtime may tell that a container ended before its own records say so: then they are looked at
+/// again after this time, doubled each time up to the other.
+const FIRST_DOUBT: Duration = Duration::from_millis(5);
+const LAST_DOUBT: Duration = Duration::from_millis(640);
 
 /// The cache of what the runtime has. Cheap to clone; all clones are one cache.
 #[derive(Clone)]
@@ -137,13 +142,28 @@ impl Pleg {
     async fn watch(&self, events: mpsc::Sender<Event>) {
         let mut changes: Option<Changes> = None;
         let mut next_sweep = Instant::now();
+        let mut doubts = FuturesUnordered::new();
         loop {
-            let change = tokio::select! {
-                change = next(&mut changes) => change,
-                () = tokio::time::sleep_until(next_sweep) => None,
+            let (change, wait) = tokio::select! {
+                change = next(&mut changes) => (change, FIRST_DOUBT),
+                Some((change, wait)) = doubts.next() => (Some(change), wait),
+                () = tokio::time::sleep_until(next_sweep) => (None, FIRST_DOUBT),
             };
-            let uids = match change.and_then(|change| self.pod_of(change)) {
-                Some(uid) => self.refresh(&uid).await.map(|_| vec![uid]),
+            let pod = change.as_ref().and_then(|change| self.pod_of(change));
+            let uids = match pod {
+                Some(uid) => {
+                    let view = self.refresh(&uid).await;
+                    if let (Ok(view), Some(change)) = (&view, change)
+                        && wait <= LAST_DOUBT
+                        && runs_on(view, &change)
+                    {
+                        doubts.push(async move {
+                            tokio::time::sleep(wait).await;
+                            (change, wait * 2)
+                        });
+                    }
+                    view.map(|_| vec![uid])
+                }
                 None => {
                     if changes.is_none() {
                         changes = self.shared.runtime.changes().await;
@@ -166,15 +186,15 @@ impl Pleg {
         }
     }
 
-    fn pod_of(&self, change: Change) -> Option<String> {
+    fn pod_of(&self, change: &Change) -> Option<String> {
         let id = match change {
-            Change::Pod(uid) => return Some(uid),
+            Change::Pod(uid) => return Some(uid.clone()),
             Change::Container(id) => id,
         };
         let known = self.known();
         let pod = known.iter().find(|(_, known)| {
-            known.view.container(&id).is_some()
-                || known.view.sandboxes.iter().any(|sandbox| sandbox.id == id)
+            known.view.container(id).is_some()
+                || known.view.sandboxes.iter().any(|sandbox| sandbox.id == *id)
         });
         pod.map(|(uid, _)| uid.clone())
     }
@@ -261,6 +281,14 @@ async fn next(changes: &mut Option<Changes>) -> Option<Change> {
         *changes = None;
     }
     change
+}
+
+/// Whether a container about which there was news still shows as running.
+fn runs_on(view: &PodView, change: &Change) -> bool {
+    let Change::Container(id) = change else { return false };
+    let container = view.container(id);
+    container.is_some_and(|container| container.state == ContainerState::Running)
+        || view.sandboxes.iter().any(|sandbox| sandbox.id == *id && sandbox.is_ready)
 }
 
 /// Whether lists show the same sandboxes and containers in the same states.

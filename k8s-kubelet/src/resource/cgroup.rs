@@ -172,6 +172,11 @@ fn hierarchies(mountinfo: &str) -> Vec<Mount> {
         matches!(&mount.kind, Kind::V1(names) if names.iter().any(|name| !name.starts_with("name=")))
     });
     if has_controller {
+        // Runtimes put containers into the bare v2 tree beside it as well: a group without limits.
+        v1.extend(v2.into_iter().map(|mount| Mount {
+            kind: Kind::V1(Vec::new()),
+            ..mount
+        }));
         return v1;
     }
     v2.truncate(1);
@@ -285,7 +290,7 @@ mod tests {
         let v1 = |names: &[&str]| Kind::V1(names.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(
             kinds(format!("{cpu}{named}{unified}")),
-            [v1(&["cpu", "cpuacct"]), v1(&["name=systemd"])]
+            [v1(&["cpu", "cpuacct"]), v1(&["name=systemd"]), v1(&[])]
         );
         assert_eq!(kinds(format!("{named}{unified}")), [Kind::V2]);
     }

@@ -1,5 +1,7 @@
 //! One remote command: the caller's WebSocket on one side, the runtime's SPDY streams on the other.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use http::{Request, StatusCode, Uri, header};
@@ -10,13 +12,22 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
 };
-use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Message,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
 
 use super::{
     channel::{self, Said},
     spdy::{self, Encoder, Frame, StreamId},
 };
 use crate::cri::Streams;
+
+/// How long a caller may take to answer the end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Carries everything between the two until the command has ended or either side is gone.
 pub(super) async fn run<S>(mut socket: WebSocketStream<S>, url: &str, streams: Streams)
@@ -35,7 +46,15 @@ where
         let message = channel::write(channel::ERROR, status.to_string().as_bytes());
         let _ = socket.send(Message::binary(message)).await;
     }
-    let _ = socket.close(None).await;
+    // Callers take any other code, or none, for a broken connection.
+    let farewell = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    let _ = socket.close(Some(farewell)).await;
+    // The caller's own farewell, lest it be cut off by ours.
+    let drained = async { while let Some(Ok(_)) = socket.next().await {} };
+    let _ = tokio::time::timeout(FAREWELL, drained).await;
 }
 
 /// Asks the runtime's streaming server to change to SPDY.

@@ -19,6 +19,9 @@ const MAX_FRAME: usize = 16 * 1024 * 1024;
 /// The beginning of a zlib stream without compression that is primed with SPDY's dictionary.
 const ZLIB: [u8; 6] = [0x78, 0x20, 0xe3, 0xc6, 0xa7, 0xc2];
 
+/// An empty stored block: readers hand on what came before it.
+const FLUSH: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+
 /// A stream's number.
 pub(super) type StreamId = u32;
 
@@ -69,6 +72,7 @@ impl Encoder {
         block.put_u16_le(length);
         block.put_u16_le(!length);
         block.put(pairs);
+        block.put_slice(&FLUSH);
 
         let mut frame = BytesMut::new();
         frame.put_u16(VERSION);
