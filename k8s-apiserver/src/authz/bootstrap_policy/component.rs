@@ -158,6 +158,9 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
         &[
             may(FOLLOW, CORE, &["endpoints", "services"]),
             may(FOLLOW, DISCOVERY, &["endpointslices"]),
+            // It keeps the service by which pods find it.
+            may_named(CHANGE, CORE, &["services"], &["kube-dns"]),
+            may_named(CHANGE, DISCOVERY, &["endpointslices"], &["kube-dns"]),
         ],
     ),
     // What the server itself may do on nodes, when it relays logs, exec, attach and port-forward.

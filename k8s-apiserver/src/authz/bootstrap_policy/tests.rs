@@ -115,6 +115,7 @@ fn the_proxy_and_dns_only_follow_services() {
         Identity::service_account("kube-system", "coredns"),
         "+ GET /api/v1/services?watch=1
          + GET /apis/discovery.k8s.io/v1/endpointslices
+         + PATCH /api/v1/namespaces/kube-system/services/kube-dns
          - GET /api/v1/secrets
          - PUT /api/v1/namespaces/a/services/s",
     );
