@@ -41,12 +41,18 @@ impl Footprint {
         }
         for entry in fs::read_dir("/proc")? {
             let entry = entry?;
-            let command = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
-            let command = command.trim();
-            if ["containerd", "containerd-shim", "pause", "kuard"]
+            let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+            // `PID (NAME) STATE ...`; what has ended and waits for its parent is no process any more.
+            let Some((command, rest)) = stat
+                .split_once('(')
+                .and_then(|(_, rest)| rest.rsplit_once(") "))
+            else {
+                continue;
+            };
+            let is_ours = ["containerd", "pause", "kuard"]
                 .iter()
-                .any(|name| command.starts_with(name))
-            {
+                .any(|name| command.starts_with(name));
+            if is_ours && !rest.starts_with('Z') {
                 found.insert(format!(
                     "process {command} {}",
                     entry.file_name().to_string_lossy()
