@@ -98,7 +98,9 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
         .iter()
         .map(|container| build.status(container, facts.base.container_statuses.as_deref(), false))
         .collect();
-    let phase = match (&facts.failure, facts.base.phase.as_deref()) {
+    // A pod has failed once nothing of it runs any more, not before.
+    let failure = facts.failure.filter(|_| facts.view.running().next().is_none());
+    let phase = match (failure, facts.base.phase.as_deref()) {
         (Some(_), _) => "Failed",
         // The end is final.
         (None, Some("Succeeded")) => "Succeeded",
@@ -117,7 +119,7 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
         message: facts.base.message.clone(),
         ..PodStatus::default()
     };
-    if let Some(failure) = facts.failure {
+    if let Some(failure) = failure {
         status.reason = Some(failure.reason.clone());
         status.message = Some(failure.message.clone());
     }
