@@ -59,6 +59,15 @@ pub enum ApiError {
         /// Goes after `is forbidden: `.
         detail: String,
     },
+    /// 403: nothing new comes into a namespace that is going; clients know it by its cause.
+    NamespaceTerminating {
+        /// What was to be created.
+        resource: GroupResource,
+        /// Its name.
+        name: String,
+        /// Where.
+        namespace: String,
+    },
     /// 403: the user may not use this path, which is no resource's.
     ForbiddenPath(String),
     /// 404: no such object.
@@ -248,6 +257,15 @@ impl fmt::Display for ApiError {
             } => {
                 write!(f, "{resource} {name:?} is forbidden: {detail}")
             }
+            ApiError::NamespaceTerminating {
+                resource,
+                name,
+                namespace,
+            } => write!(
+                f,
+                "{resource} {name:?} is forbidden: unable to create new content in namespace {namespace} because it \
+                 is being terminated"
+            ),
             ApiError::ForbiddenPath(detail) => write!(f, "forbidden: {detail}"),
             ApiError::NotFound { resource, name } => write!(f, "{resource} {name:?} not found"),
             ApiError::NoSuchResource => {

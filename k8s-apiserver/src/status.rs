@@ -116,6 +116,18 @@ impl From<&ApiError> for Status {
             ApiError::Forbidden { resource, name, .. } => {
                 failure(StatusCode::FORBIDDEN, "Forbidden").about(object(resource, name))
             }
+            ApiError::NamespaceTerminating {
+                resource,
+                name,
+                namespace,
+            } => failure(StatusCode::FORBIDDEN, "Forbidden").about(Details {
+                causes: vec![Cause::new(
+                    "NamespaceTerminating",
+                    format!("namespace {namespace} is being terminated"),
+                    "metadata.namespace",
+                )],
+                ..object(resource, name)
+            }),
             ApiError::ForbiddenPath(_) => {
                 failure(StatusCode::FORBIDDEN, "Forbidden").about(Details::default())
             }

@@ -35,7 +35,14 @@ pub fn builtins() -> &'static [Builtin] {
     const BUILTINS: &[Builtin] = table! {
         "deployment" as "deployment-controller": deployment,
         "replicaset" as "replicaset-controller": replica_set,
+        "endpointslice" as "endpointslice-controller": endpoint_slice,
+        "endpoint" as "endpoint-controller": endpoints,
+        "namespace" as "namespace-controller": namespace,
         "garbage-collector" as "generic-garbage-collector": garbage_collector,
+        "service-account" as "service-account-controller": service_account,
+        "node-lifecycle" as "node-controller": node_lifecycle,
+        "node-ipam" as "node-controller": node_ipam,
+        "pod-garbage-collector" as "pod-garbage-collector": pod_gc,
     };
     BUILTINS
 }

@@ -34,3 +34,11 @@ fn owner_key<K: Object>(object: &ObjectMeta) -> Option<Key> {
         Key::new(namespace, owner.name.clone())
     })
 }
+
+/// What the API said when it refused, without the client's wrapping: for users to read.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}

@@ -87,7 +87,9 @@ impl NodeConfig {
 
     /// The directory of all logs.
     pub fn logs(&self) -> PathBuf {
-        self.log_dir.clone().unwrap_or_else(|| self.root_dir.join("logs"))
+        self.log_dir
+            .clone()
+            .unwrap_or_else(|| self.root_dir.join("logs"))
     }
 
     /// The directory of a pod's logs.

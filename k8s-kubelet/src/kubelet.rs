@@ -111,7 +111,8 @@ impl Kubelet {
         pleg.relist().await?;
 
         let (events, mut inbox) = mpsc::channel(CAPACITY);
-        let agent = Agent::start(&ctx, config, runtime, pleg.clone(), cgroups, events.clone()).await?;
+        let agent =
+            Agent::start(&ctx, config, runtime, pleg.clone(), cgroups, events.clone()).await?;
         let agent = Arc::new(agent);
         let port = server.as_ref().map(|server| server.address().port());
         let node = node::Reporter::new(agent.clone(), port);
@@ -134,7 +135,10 @@ impl Kubelet {
             cleaning: HashSet::new(),
             is_synced: false,
         };
-        let pods = ctx.cancel.run_until_cancelled(source.node(&agent.config.name)).await;
+        let pods = ctx
+            .cancel
+            .run_until_cancelled(source.node(&agent.config.name))
+            .await;
         let Some(mut pods) = pods else { return Ok(()) };
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
@@ -218,7 +222,12 @@ impl Loop {
         if !self.is_synced {
             return;
         }
-        let found = self.agent.pleg.uids().into_iter().chain(cleanup::traces(&self.agent));
+        let found = self
+            .agent
+            .pleg
+            .uids()
+            .into_iter()
+            .chain(cleanup::traces(&self.agent));
         let leftovers: HashSet<String> = found
             .filter(|uid| !self.workers.contains_key(uid) && !self.cleaning.contains(uid))
             .collect();
@@ -227,7 +236,10 @@ impl Loop {
             let agent = self.agent.clone();
             let cancel = self.cancel.clone();
             self.tasks.spawn(async move {
-                tracing::info!(uid, "removing what is left of a pod that the API doesn't know");
+                tracing::info!(
+                    uid,
+                    "removing what is left of a pod that the API doesn't know"
+                );
                 let work = cleanup::leftover(&agent, &uid);
                 if let Some(Err(error)) = cancel.run_until_cancelled(work).await {
                     tracing::warn!(uid, %error, "leftovers stay for now");

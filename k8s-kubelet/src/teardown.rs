@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    config::NodeConfig, cri::Runtime, error::Error, pod::cleanup, resource::Cgroups,
-    volume::mount,
+    config::NodeConfig, cri::Runtime, error::Error, pod::cleanup, resource::Cgroups, volume::mount,
 };
 
 /// Ends and removes all pods of the runtime, then the node's volumes, logs and cgroups: everything

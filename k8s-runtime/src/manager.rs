@@ -89,3 +89,78 @@ async fn run_all(ctx: Context, components: Vec<(String, Start)>) -> Result<(), E
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        time::Duration,
+    };
+
+    use super::*;
+    use crate::{LeaseConfig, testing::FakeApi};
+
+    /// Counts itself among the running until it ends.
+    async fn component(ctx: Context, running: Arc<AtomicUsize>) {
+        running.fetch_add(1, Ordering::SeqCst);
+        ctx.cancel.cancelled().await;
+        running.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn manager(api: &FakeApi, running: &Arc<AtomicUsize>) -> (Manager, Context) {
+        let ctx = Context::new(api.client());
+        let mut manager = Manager::new(ctx.clone());
+        for name in ["a", "b"] {
+            let running = running.clone();
+            manager = manager.with(name, |ctx| component(ctx, running));
+        }
+        (manager, ctx)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn components_start_and_stop_together() {
+        let (api, running) = (FakeApi::new(), Arc::default());
+        let (manager, ctx) = manager(&api, &running);
+        let managing = tokio::spawn(manager.run());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(running.load(Ordering::SeqCst), 2);
+        ctx.cancel.cancel();
+        managing.await.unwrap().unwrap();
+        assert_eq!(running.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_panics_stops_the_others_and_is_named() {
+        let (api, running) = (FakeApi::new(), Arc::default());
+        let (manager, _ctx) = manager(&api, &running);
+        let manager = manager.with("broken", |_| async { panic!("on purpose") });
+        let error = manager.run().await.unwrap_err();
+        assert_eq!(error.to_string(), "component broken panicked");
+        assert_eq!(running.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_the_lease_nothing_runs() {
+        let (api, running) = (FakeApi::new(), Arc::default());
+        let (manager, ctx) = manager(&api, &running);
+        let lease = LeaseConfig::new("kube-system", "test", "me");
+        api.put_new(
+            "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases",
+            &serde_json::json!({"metadata": {"name": "test"}, "spec": {
+                "holderIdentity": "another", "leaseDurationSeconds": 15,
+            }}),
+        );
+        let elector = LeaderElector::new(api.client(), lease);
+        let managing = tokio::spawn(manager.leading(elector).run());
+        tokio::time::sleep(Duration::from_secs(14)).await;
+        assert_eq!(running.load(Ordering::SeqCst), 0);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        assert_eq!(running.load(Ordering::SeqCst), 2);
+        ctx.cancel.cancel();
+        managing.await.unwrap().unwrap();
+        assert_eq!(running.load(Ordering::SeqCst), 0);
+    }
+}

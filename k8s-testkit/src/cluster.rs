@@ -86,11 +86,17 @@ impl Builder {
     pub async fn start(self) -> Result<Cluster, Error> {
         let controllers = self.chosen()?;
         let cancel = CancellationToken::new();
-        let server = ApiServer::builder(Arc::new(MemoryStore::new()))
+        let mut server = ApiServer::builder(Arc::new(MemoryStore::new()))
             .advertise([192, 0, 2, 1].into(), 6443)
-            .stop_with(cancel.child_token())
-            .build()
-            .await?;
+            .stop_with(cancel.child_token());
+        if !self
+            .controllers
+            .iter()
+            .any(|name| name == "service-account")
+        {
+            server = server.without_service_accounts();
+        }
+        let server = server.build().await?;
         let hub = Hub::new(server.client(User::new("system:informer-hub")));
         let mut cluster = Cluster {
             server,

@@ -1,8 +1,8 @@
-<<<<<<< HEAD
 //! A demo web server for clusters: shows its environment, and can be told to fail.
 //!
 //! `kuard` serves on port 8080; `kuard get URL`, `kuard resolve NAME`, `kuard env` and
-//! `kuard cat FILE` are there for `kubectl exec`, since its image holds nothing but this program.
+//! `kuard cat FILE` are there for `kubectl exec`, since its image holds nothing but this program;
+//! `kuard wait` idles and `kuard exit CODE` ends, as a container's command.
 //!
 //! | path | what it does |
 //! |---|---|
@@ -58,7 +58,3 @@ async fn main() -> ExitCode {
         }
     }
 }
-=======
-//! Placeholder
-fn main() {}
->>>>>>> runtime

@@ -456,7 +456,7 @@ fn field_sets_round_trip() {
 }
 
 fn config() -> impl Strategy<Value = Value> {
-    let names = prop::sample::subsequence(vec!["a", "b", "c"], 0..=3).prop_shuffle();
+    let names = prop::sample::subsequence(vec!["a", "b", "c"], 1..=3).prop_shuffle();
     let labels = prop::collection::btree_map("[ab]", "[xy]", 0..3);
     (names, labels, prop::option::of(0..3), "[xy]").prop_map(|(names, labels, replicas, image)| {
         let list: Vec<_> = names.iter().map(|name| (*name, image.as_str())).collect();

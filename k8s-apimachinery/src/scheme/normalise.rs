@@ -90,9 +90,7 @@ impl Walk {
     fn value(&mut self, schema: &Schema, value: &mut Value, place: &Place<'_>) {
         match (schema.shape(), &mut *value) {
             (Shape::Any, _) => {}
-            (Shape::Object { fields: _, .. }, Value::Object(map)) => {
-                self.object(schema, map, place)
-            }
+            (Shape::Object { .. }, Value::Object(map)) => self.object(schema, map, place),
             (Shape::Map { values, .. }, Value::Object(map)) => {
                 for value in map.values_mut() {
                     self.element(values.get(), value, place);

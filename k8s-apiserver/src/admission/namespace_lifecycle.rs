@@ -46,11 +46,12 @@ fn open_namespace(review: &Review<'_>) -> Result<Effects, ApiError> {
     let found = review.view.entry("", "namespaces", "", namespace);
     let found = found
         .ok_or_else(|| ApiError::not_found(GroupResource::new("", "namespaces"), namespace))?;
-    // Reviews of access may be asked about namespaces that are going, and events are how their end is reported.
     if found.entry.object().deletion_timestamp().is_some() {
-        return Err(review.forbidden(format!(
-            "unable to create new content in namespace {namespace} because it is being terminated"
-        )));
+        return Err(ApiError::NamespaceTerminating {
+            resource: review.resource.name(),
+            name: review.name.to_owned(),
+            namespace: namespace.to_owned(),
+        });
     }
     Ok(Effects {
         compares: vec![Compare::Modified(found.key.clone(), found.modified)],

@@ -10,7 +10,7 @@ use super::{Call, decode, scale};
 use crate::{
     ApiError, Response,
     error::Cause,
-    registry::{Answer, Missing, Serves, Tracking, WriteOptions, rfc3339},
+    registry::{Answer, Missing, Tracking, WriteOptions, rfc3339},
 };
 
 /// Merges what the body wants into the object, or creates it.
@@ -27,14 +27,9 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         ));
     }
     let schema = call
-        .resource
-        .schema()
+        .wire_schema()
         .ok_or_else(|| ApiError::internal("no structural schema to apply by"))?;
-    let is_scale = call
-        .subresource
-        .as_ref()
-        .is_some_and(|row| row.serves == Serves::Scale);
-    if is_scale {
+    if call.is_scale() {
         return apply_scale(call, options).await;
     }
     let gvk = call.resource.gvk(&call.info.version);
@@ -43,7 +38,7 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         &call.body,
         yaml,
         &gvk,
-        Some(schema),
+        Some(&schema),
         options.field_validation,
     )?;
     let config = &decoded.object;
@@ -62,7 +57,9 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         time: &time,
     };
     let merge = |live: Option<&Object>| {
-        apply::apply(live, config, schema, &manager, options.force)
+        let live = live.map(|live| call.wire_object(live.clone()));
+        apply::apply(live.as_ref(), config, &schema, &manager, options.force)
+            .map(|merged| call.stored_form(merged))
             .map_err(|error| refused(call, error))
     };
     let missing = match call.subresource {
@@ -106,11 +103,7 @@ fn refused(call: &Call, error: ApplyError) -> ApiError {
                 .0
                 .iter()
                 .map(|conflict| {
-                    Cause::new(
-                        "FieldManagerConflict",
-                        conflict.message(),
-                        &conflict.field,
-                    )
+                    Cause::new("FieldManagerConflict", conflict.message(), &conflict.field)
                 })
                 .collect(),
         },

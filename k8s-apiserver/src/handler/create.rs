@@ -15,7 +15,7 @@ use crate::{
 /// Creates the object in the body.
 pub(crate) async fn create(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
-    let decoded = call.decode(&call.resource, options.field_validation)?;
+    let decoded = call.decode(options.field_validation)?;
     let write = call.write(&options);
     let answer = call.registry.create(&write, &decoded.object).await?;
     call.respond(StatusCode::CREATED, &answer, &decoded.warnings)

@@ -1,5 +1,7 @@
 //! From the bytes of a body to an object of the expected kind: parsed, normalised, without what the schema lacks.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use k8s_apimachinery::{
     Object, Value,
@@ -12,10 +14,7 @@ use k8s_apimachinery::{
 };
 
 use super::Call;
-use crate::{
-    ApiError,
-    registry::{FieldValidation, Resource},
-};
+use crate::{ApiError, registry::FieldValidation};
 
 /// An object from a body, and what its sender is to be told about it.
 #[derive(Debug)]
@@ -29,22 +28,21 @@ pub(super) const ACCEPTED: [&str; 2] = ["application/json", "application/yaml"];
 
 impl Call {
     /// The body as an object of this resource, in the form in which it is stored.
-    pub(super) fn decode(
-        &self,
-        resource: &Resource,
-        validation: FieldValidation,
-    ) -> Result<Decoded, ApiError> {
-        let gvk = resource.gvk(&self.info.version);
-        let schema = match resource.is_stored_as(&self.info.version) {
-            true => resource.schema().cloned(),
-            false => Schema::builtin(&gvk),
-        };
+    pub(super) fn decode(&self, validation: FieldValidation) -> Result<Decoded, ApiError> {
+        let gvk = self.resource.gvk(&self.info.version);
+        let schema = self.wire_schema();
         let schema = schema.as_deref();
         let mut decoded = object(&self.body, self.content_type(), &gvk, schema, validation)?;
-        if !self.is_stored_form() {
-            decoded.object = self.stored_object(decoded.object);
-        }
+        decoded.object = self.stored_form(decoded.object);
         Ok(decoded)
+    }
+
+    /// The structural schema of what clients of this path send and get.
+    pub(super) fn wire_schema(&self) -> Option<Arc<Schema>> {
+        match self.is_stored_form() {
+            true => self.resource.schema().cloned(),
+            false => Schema::builtin(&self.resource.gvk(&self.info.version)),
+        }
     }
 
     /// The body as an object of another kind than the resource's: what is posted to a subresource.
@@ -64,7 +62,10 @@ impl Call {
     }
 
     /// An object of this path's kind as it is stored.
-    pub(super) fn stored_object(&self, object: Object) -> Object {
+    pub(super) fn stored_form(&self, object: Object) -> Object {
+        if self.is_stored_form() {
+            return object;
+        }
         let mut stored = self.resource.strategy.to_storage(object);
         stored.set_gvk(&self.resource.row.storage_gvk());
         stored

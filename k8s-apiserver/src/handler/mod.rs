@@ -41,7 +41,7 @@ pub(crate) use create::create_virtual;
 
 use crate::{
     ApiError, RequestInfo, User,
-    registry::{Registry, Resource, SubresourceRow, Write, WriteOptions},
+    registry::{Registry, Resource, Serves, SubresourceRow, Write, WriteOptions},
 };
 
 /// A request for a stored resource, with everything that its handler needs.
@@ -81,6 +81,13 @@ impl Call {
             true => &self.info.namespace,
             false => "",
         }
+    }
+
+    /// Whether this is about the object's `Scale`.
+    fn is_scale(&self) -> bool {
+        self.subresource
+            .as_ref()
+            .is_some_and(|row| row.serves == Serves::Scale)
     }
 
     /// The body's media type.

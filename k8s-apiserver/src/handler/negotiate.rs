@@ -55,7 +55,7 @@ struct Accepted<'a> {
 }
 
 /// What is produced, as `406` names it.
-pub const OFFERED: [&str; 2] = ["application/json", "application/yaml"];
+pub(super) const OFFERED: [&str; 2] = ["application/json", "application/yaml"];
 
 impl Format {
     /// JSON as it is stored.

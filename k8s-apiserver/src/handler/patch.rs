@@ -10,7 +10,7 @@ use super::{Call, apply, decode, scale};
 use crate::{
     ApiError, Response,
     error::Cause,
-    registry::{Answer, Missing, Serves, Tracking, WriteOptions},
+    registry::{Answer, Missing, Tracking, WriteOptions},
 };
 
 /// The languages of patches, by media type.
@@ -49,10 +49,7 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
     }
     // The body is JSON in all three; YAML is for apply alone.
     let document = decode::tree(&call.body, Some("application/json"))?;
-    let is_scale = call
-        .subresource
-        .as_ref()
-        .is_some_and(|row| row.serves == Serves::Scale);
+    let is_scale = call.is_scale();
     let warnings = std::sync::Mutex::new(Vec::new());
     let change = |current: Option<&Object>| {
         let current =
@@ -67,10 +64,7 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
         *warnings
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner) = found;
-        Ok(match call.is_stored_form() {
-            true => new,
-            false => call.stored_object(new),
-        })
+        Ok(call.stored_form(new))
     };
     let write = call.write(&options);
     let updated = call
@@ -113,12 +107,11 @@ fn patched(
         Language::Merge => patch::merge::apply(&mut value, document),
         Language::Strategic | Language::Apply => {
             let schema = call
-                .resource
-                .schema()
+                .wire_schema()
                 .ok_or_else(|| ApiError::UnsupportedMediaType {
                     accepted: ACCEPTED[..2].to_vec(),
                 })?;
-            patch::strategic::apply(&mut value, document, schema)
+            patch::strategic::apply(&mut value, document, &schema)
                 .map_err(|error| refused(call, error))?;
         }
     }
@@ -150,11 +143,11 @@ fn check(
     document: &Value,
     options: &WriteOptions,
 ) -> Result<Vec<String>, ApiError> {
-    let Some(schema) = call.resource.schema() else {
+    let Some(schema) = call.wire_schema() else {
         return Ok(Vec::new());
     };
     let gvk = call.resource.gvk(&call.info.version);
-    let unknown = decode::conform(new, &gvk, schema)?;
+    let unknown = decode::conform(new, &gvk, &schema)?;
     decode::verdict(&unknown, &[], options.field_validation, |error| {
         ApiError::Invalid {
             kind: call.resource.group_kind(),

@@ -39,7 +39,7 @@ impl Call {
         match self.is_stored_form() {
             true => stored,
             false => {
-                let mut object = self.resource.strategy.from_storage(stored);
+                let mut object = self.resource.strategy.to_wire(stored);
                 object.set_gvk(&self.resource.gvk(&self.info.version));
                 object
             }

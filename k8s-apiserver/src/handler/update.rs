@@ -6,20 +6,16 @@ use k8s_apimachinery::Object;
 use super::{Call, scale};
 use crate::{
     ApiError, Response,
-    registry::{Missing, Serves, Tracking},
+    registry::{Missing, Tracking},
 };
 
 /// Replaces what is there by the body.
 pub(crate) async fn update(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
-    if call
-        .subresource
-        .as_ref()
-        .is_some_and(|row| row.serves == Serves::Scale)
-    {
+    if call.is_scale() {
         return scale::update(call, &options).await;
     }
-    let decoded = call.decode(&call.resource, options.field_validation)?;
+    let decoded = call.decode(options.field_validation)?;
     let missing = match call.resource.row.create_on_update && call.subresource.is_none() {
         true => Missing::Create,
         false => Missing::NotFound,

@@ -200,10 +200,7 @@ pub(crate) fn encode_with_revision(object: &Object) -> Bytes {
     encode_metadata(object, |metadata| metadata.iter().collect())
 }
 
-fn encode_metadata(
-    object: &Object,
-    select: fn(&Map<String, Value>) -> Vec<(&String, &Value)>,
-) -> Bytes {
+fn encode_metadata(object: &Object, select: fn(&Map<String, Value>) -> Fields<'_>) -> Bytes {
     let map = object.as_map();
     let mut out = Vec::with_capacity(1024);
     out.push(b'{');
@@ -226,8 +223,11 @@ fn encode_metadata(
     Bytes::from(out)
 }
 
+/// Some fields of an object, in order.
+type Fields<'a> = Vec<(&'a String, &'a Value)>;
+
 /// The metadata as it is stored: written by reference, since managed fields can be large.
-fn without_revision(metadata: &Map<String, Value>) -> Vec<(&String, &Value)> {
+fn without_revision(metadata: &Map<String, Value>) -> Fields<'_> {
     metadata
         .iter()
         .filter(|(field, _)| *field != "resourceVersion")
@@ -245,7 +245,7 @@ impl Encode for Value {
     }
 }
 
-impl Encode for Vec<(&String, &Value)> {
+impl Encode for Fields<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         for (field, value) in self {

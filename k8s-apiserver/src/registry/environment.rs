@@ -29,7 +29,7 @@ impl Environment for SystemEnvironment {
 }
 
 /// A new `uid`.
-pub fn uid(environment: &dyn Environment) -> String {
+pub(super) fn uid(environment: &dyn Environment) -> String {
     let bytes = environment.random().to_be_bytes();
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
@@ -43,7 +43,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// `generateName` with five random characters behind it, cut so that both fit into 63.
-pub fn generated_name(prefix: &str, environment: &dyn Environment) -> String {
+pub(super) fn generated_name(prefix: &str, environment: &dyn Environment) -> String {
     const SUFFIX: usize = 5;
     const LONGEST: usize = 63;
     let mut end = prefix.len().min(LONGEST - SUFFIX);

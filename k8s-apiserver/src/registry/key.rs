@@ -11,7 +11,7 @@ pub const ROOT: &str = "/registry/";
 pub const RANGES: &str = "/registry/ranges/";
 
 /// The key of one object: `/registry/pods/default/web`, `/registry/minions/n1`.
-pub fn object(row: &KindRow, namespace: &str, name: &str) -> Bytes {
+pub(crate) fn object(row: &KindRow, namespace: &str, name: &str) -> Bytes {
     let prefix = &row.storage_prefix;
     Bytes::from(match (row.namespaced, namespace) {
         (true, namespace) => format!("{ROOT}{prefix}/{namespace}/{name}"),
@@ -20,7 +20,7 @@ pub fn object(row: &KindRow, namespace: &str, name: &str) -> Bytes {
 }
 
 /// The prefix of a collection: of one namespace, or with an empty `namespace` of all.
-pub fn collection(row: &KindRow, namespace: &str) -> Bytes {
+pub(crate) fn collection(row: &KindRow, namespace: &str) -> Bytes {
     let prefix = &row.storage_prefix;
     Bytes::from(match namespace {
         namespace if row.namespaced && !namespace.is_empty() => {
@@ -28,11 +28,6 @@ pub fn collection(row: &KindRow, namespace: &str) -> Bytes {
         }
         _ => format!("{ROOT}{prefix}/"),
     })
-}
-
-/// The key of a namespace object: creates inside it compare its revision.
-pub fn namespace(name: &str) -> Bytes {
-    Bytes::from(format!("{ROOT}namespaces/{name}"))
 }
 
 #[cfg(test)]
@@ -53,6 +48,5 @@ mod tests {
         assert_eq!(collection(&pods, ""), "/registry/pods/");
         assert_eq!(collection(&pods, "a"), "/registry/pods/a/");
         assert_eq!(collection(&nodes, ""), "/registry/minions/");
-        assert_eq!(namespace("a"), "/registry/namespaces/a");
     }
 }

@@ -120,7 +120,7 @@ pub trait Strategy: Send + Sync + 'static {
     }
 
     /// The reverse of [`to_storage`](Strategy::to_storage).
-    fn from_storage(&self, object: Object) -> Object {
+    fn to_wire(&self, object: Object) -> Object {
         object
     }
 }

@@ -34,7 +34,6 @@ use crate::{
 /// A server without layers: everybody may do everything.
 pub(super) struct Api {
     router: Router,
-    pub(super) registry: Arc<Registry>,
     _running: tokio_util::sync::DropGuard,
 }
 
@@ -79,8 +78,7 @@ impl Api {
             .await
             .unwrap();
         let api = Api {
-            router: Router::new(registry.clone()),
-            registry,
+            router: Router::new(registry),
             _running: cancel.drop_guard(),
         };
         let account = json!({ "metadata": { "name": "default" } });

@@ -14,7 +14,7 @@ use super::{
     template,
     view::View,
 };
-use crate::claim;
+use crate::{claim, said};
 
 /// Does what a plan says. Stops at the first failure: the next round plans anew.
 pub(super) struct Actor<'a> {
@@ -97,10 +97,7 @@ impl<'a> Actor<'a> {
         error: &kube::Error,
     ) -> Result<(), kube::Error> {
         let name = set.metadata.name.as_deref().unwrap_or_default();
-        let reason = match error {
-            kube::Error::Api(status) => status.message.clone(),
-            other => other.to_string(),
-        };
+        let reason = said(error);
         let message = format!("Failed to create new replica set {name:?}: {reason}");
         let goal = Goal::of(&self.latest);
         let news = News::CreateFailed(&message);

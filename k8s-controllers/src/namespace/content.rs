@@ -31,12 +31,14 @@ pub(super) async fn delete_all(client: &Client, namespace: &str) -> Findings {
     let (pods, rest): (Vec<_>, Vec<_>) = collections
         .into_iter()
         .partition(|collection| collection.is_pods());
-    for collection in pods.iter().chain(&rest) {
-        if !collection.is_pods() && findings.remaining.contains_key("pods.") {
-            break;
+    for stage in [pods, rest] {
+        for collection in stage {
+            if let Err(error) = collection.empty(client, namespace, &mut findings).await {
+                findings.errors.push(crate::said(&error));
+            }
         }
-        if let Err(error) = collection.empty(client, namespace, &mut findings).await {
-            findings.errors.push(error.to_string());
+        if !findings.is_empty() {
+            break;
         }
     }
     findings

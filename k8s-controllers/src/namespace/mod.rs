@@ -57,6 +57,17 @@ impl Loop {
         }
         let api: Api<Namespace> = Api::all(self.ctx.client.clone());
         if finalizers(&namespace).is_empty() {
+            if namespace
+                .metadata
+                .finalizers
+                .iter()
+                .flatten()
+                .next()
+                .is_some()
+            {
+                // Somebody else holds it.
+                return Ok(Action::Done);
+            }
             // Let go, and yet there: ask once more.
             return gone_is_done(api.delete(&key.name, &DeleteParams::default()).await);
         }

@@ -14,7 +14,7 @@ use kube::{
 };
 
 use super::{plan::Step, status::Failure};
-use crate::{claim, namespace};
+use crate::{claim, namespace, said};
 
 /// Does what a plan says for one ReplicaSet.
 pub(super) struct Actor<'a> {
@@ -47,11 +47,11 @@ impl<'a> Actor<'a> {
         match step {
             Step::Nothing => Ok(()),
             Step::Create(count) => self.create(count).await.map_err(|error| {
-                let failure = ("FailedCreate", describe(&error));
+                let failure = ("FailedCreate", said(&error));
                 (failure, error)
             }),
             Step::Delete(pods) => self.delete(&pods).await.map_err(|error| {
-                let failure = ("FailedDelete", describe(&error));
+                let failure = ("FailedDelete", said(&error));
                 (failure, error)
             }),
         }
@@ -86,7 +86,7 @@ impl<'a> Actor<'a> {
             // Its namespace is going, and the set will go with it: nobody's fault.
             Err(error) if namespace::is_terminating(&error) => Ok(()),
             Err(error) => {
-                let message = format!("Error creating: {}", describe(&error));
+                let message = format!("Error creating: {}", said(&error));
                 self.events
                     .warning(reference(self.set), "FailedCreate", message);
                 Err(error)
@@ -116,7 +116,7 @@ impl<'a> Actor<'a> {
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => {
-                let message = format!("Error deleting: {}", describe(&error));
+                let message = format!("Error deleting: {}", said(&error));
                 self.events
                     .warning(reference(self.set), "FailedDelete", message);
                 Err(error)
@@ -140,13 +140,5 @@ fn pod_of(set: &ReplicaSet, template: PodTemplateSpec) -> Pod {
         },
         spec: template.spec,
         status: None,
-    }
-}
-
-/// What the API said, without the client's wrapping.
-fn describe(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
     }
 }

@@ -1,5 +1,8 @@
 //! Controllers on a stand-in API, with a stand-in for nodes that runs whatever it finds.
 
+// Each test program uses a part of this module.
+#![allow(dead_code)]
+
 use std::{sync::Arc, time::Duration};
 
 use futures::StreamExt;

@@ -19,7 +19,10 @@ use tonic::{
 use super::{
     Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
     Sandbox, Streams, Version,
-    api::{self, image_service_client::ImageServiceClient, runtime_service_client::RuntimeServiceClient},
+    api::{
+        self, image_service_client::ImageServiceClient,
+        runtime_service_client::RuntimeServiceClient,
+    },
     containerd::{SubscribeRequest, TaskExit, events_client::EventsClient},
     label,
 };
@@ -45,9 +48,10 @@ impl CriRuntime {
     pub async fn connect(socket: impl AsRef<Path>) -> Result<Self, RuntimeError> {
         let socket = socket.as_ref().to_owned();
         let runtime = Self::on(channel(socket.clone()));
-        runtime.version().await.map_err(|error| {
-            RuntimeError::Unreachable(format!("{}: {error}", socket.display()))
-        })?;
+        runtime
+            .version()
+            .await
+            .map_err(|error| RuntimeError::Unreachable(format!("{}: {error}", socket.display())))?;
         Ok(runtime)
     }
 
@@ -137,7 +141,9 @@ impl Runtime for CriRuntime {
                 }),
             }),
         };
-        self.runtime().update_runtime_config(request(message)).await?;
+        self.runtime()
+            .update_runtime_config(request(message))
+            .await?;
         Ok(())
     }
 
@@ -145,7 +151,11 @@ impl Runtime for CriRuntime {
         let mut runtime = self.runtime();
         if let Ok(events) = runtime.get_container_events(api::GetEventsRequest {}).await {
             let changes = until_broken(events.into_inner());
-            return Some(changes.map(|event| Change::Container(event.container_id)).boxed());
+            return Some(
+                changes
+                    .map(|event| Change::Container(event.container_id))
+                    .boxed(),
+            );
         }
         // containerd before 1.7 only has its own stream, served on the same socket.
         let message = SubscribeRequest {
@@ -169,7 +179,12 @@ impl Runtime for CriRuntime {
             }),
         };
         let answer = self.runtime().list_pod_sandbox(request(message)).await?;
-        Ok(answer.into_inner().items.into_iter().map(Into::into).collect())
+        Ok(answer
+            .into_inner()
+            .items
+            .into_iter()
+            .map(Into::into)
+            .collect())
     }
 
     async fn containers(&self, pod_uid: Option<&str>) -> Result<Vec<Container>, RuntimeError> {
@@ -180,7 +195,12 @@ impl Runtime for CriRuntime {
             }),
         };
         let answer = self.runtime().list_containers(request(message)).await?;
-        Ok(answer.into_inner().containers.into_iter().map(Into::into).collect())
+        Ok(answer
+            .into_inner()
+            .containers
+            .into_iter()
+            .map(Into::into)
+            .collect())
     }
 
     async fn sandbox_ips(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
@@ -188,9 +208,17 @@ impl Runtime for CriRuntime {
             pod_sandbox_id: id.to_owned(),
             verbose: false,
         };
-        let answer = self.runtime().pod_sandbox_status(request(message)).await?.into_inner();
-        let network = answer.status.and_then(|status| status.network).unwrap_or_default();
-        let ips = std::iter::once(network.ip).chain(network.additional_ips.into_iter().map(|ip| ip.ip));
+        let answer = self
+            .runtime()
+            .pod_sandbox_status(request(message))
+            .await?
+            .into_inner();
+        let network = answer
+            .status
+            .and_then(|status| status.network)
+            .unwrap_or_default();
+        let ips =
+            std::iter::once(network.ip).chain(network.additional_ips.into_iter().map(|ip| ip.ip));
         Ok(ips.filter(|ip| !ip.is_empty()).collect())
     }
 
@@ -199,7 +227,11 @@ impl Runtime for CriRuntime {
             container_id: container.id.clone(),
             verbose: false,
         };
-        let answer = self.runtime().container_status(request(message)).await?.into_inner();
+        let answer = self
+            .runtime()
+            .container_status(request(message))
+            .await?
+            .into_inner();
         let status = answer
             .status
             .ok_or_else(|| RuntimeError::NotFound(format!("container {}", container.id)))?;
@@ -277,7 +309,9 @@ impl Runtime for CriRuntime {
         let message = api::ReopenContainerLogRequest {
             container_id: id.to_owned(),
         };
-        self.runtime().reopen_container_log(request(message)).await?;
+        self.runtime()
+            .reopen_container_log(request(message))
+            .await?;
         Ok(())
     }
 
@@ -316,7 +350,12 @@ impl Runtime for CriRuntime {
             stdout: streams.stdout,
             stderr: streams.stderr && !streams.tty,
         };
-        Ok(self.runtime().exec(request(message)).await?.into_inner().url)
+        Ok(self
+            .runtime()
+            .exec(request(message))
+            .await?
+            .into_inner()
+            .url)
     }
 
     async fn attach(&self, id: &str, streams: Streams) -> Result<String, RuntimeError> {
@@ -327,20 +366,33 @@ impl Runtime for CriRuntime {
             stdout: streams.stdout,
             stderr: streams.stderr && !streams.tty,
         };
-        Ok(self.runtime().attach(request(message)).await?.into_inner().url)
+        Ok(self
+            .runtime()
+            .attach(request(message))
+            .await?
+            .into_inner()
+            .url)
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError> {
         let message = api::ImageStatusRequest {
             image: image_spec(reference),
         };
-        let answer = self.images().image_status(request(message)).await?.into_inner();
+        let answer = self
+            .images()
+            .image_status(request(message))
+            .await?
+            .into_inner();
         Ok(answer.image.map(Into::into))
     }
 
     async fn images(&self) -> Result<Vec<Image>, RuntimeError> {
         let message = api::ListImagesRequest::default();
-        let answer = self.images().list_images(request(message)).await?.into_inner();
+        let answer = self
+            .images()
+            .list_images(request(message))
+            .await?
+            .into_inner();
         Ok(answer.images.into_iter().map(Into::into).collect())
     }
 
@@ -356,7 +408,12 @@ impl Runtime for CriRuntime {
             sandbox_config: Some(sandbox.clone()),
         };
         let request = request_within(message, PULL_TIMEOUT);
-        Ok(self.images().pull_image(request).await?.into_inner().image_ref)
+        Ok(self
+            .images()
+            .pull_image(request)
+            .await?
+            .into_inner()
+            .image_ref)
     }
 
     async fn remove_image(&self, id: &str) -> Result<(), RuntimeError> {

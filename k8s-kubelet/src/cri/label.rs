@@ -31,9 +31,8 @@ pub const RESTART_POLICY: &str = "io.kubernetes.container.restartPolicy";
 /// The labels of a pod's sandbox, which its containers carry as well.
 pub fn pod_labels(pod: &Pod) -> BTreeMap<String, String> {
     let meta = &pod.metadata;
-    let pair = |key: &str, value: &Option<String>| {
-        (key.to_owned(), value.clone().unwrap_or_default())
-    };
+    let pair =
+        |key: &str, value: &Option<String>| (key.to_owned(), value.clone().unwrap_or_default());
     BTreeMap::from([
         pair(POD_NAME, &meta.name),
         pair(POD_NAMESPACE, &meta.namespace),
@@ -73,7 +72,13 @@ mod tests {
         let mut with_args = container("a", "x:1");
         with_args.args = Some(vec!["--verbose".into()]);
         assert_eq!(fingerprint(&container("a", "x:1")), fingerprint(&with_args));
-        assert_ne!(fingerprint(&container("a", "x:1")), fingerprint(&container("a", "x:2")));
-        assert_ne!(fingerprint(&container("ab", "c")), fingerprint(&container("a", "bc")));
+        assert_ne!(
+            fingerprint(&container("a", "x:1")),
+            fingerprint(&container("a", "x:2"))
+        );
+        assert_ne!(
+            fingerprint(&container("ab", "c")),
+            fingerprint(&container("a", "bc"))
+        );
     }
 }

@@ -97,7 +97,9 @@ pub struct Image {
 }
 
 fn time(nanos: i64) -> Option<Timestamp> {
-    (nanos > 0).then(|| Timestamp::from_nanosecond(nanos.into()).ok()).flatten()
+    (nanos > 0)
+        .then(|| Timestamp::from_nanosecond(nanos.into()).ok())
+        .flatten()
 }
 
 fn take(map: &mut BTreeMap<String, String>, key: &str) -> String {
@@ -136,7 +138,10 @@ impl From<api::Container> for Container {
     fn from(mut container: api::Container) -> Self {
         let state = container.state().into();
         let labels = &mut container.labels;
-        let (name, pod_uid) = (take(labels, label::CONTAINER_NAME), take(labels, label::POD_UID));
+        let (name, pod_uid) = (
+            take(labels, label::CONTAINER_NAME),
+            take(labels, label::POD_UID),
+        );
         let attempt = container.metadata.map_or(0, |meta| meta.attempt);
         let annotations = &mut container.annotations;
         Self {
@@ -144,7 +149,9 @@ impl From<api::Container> for Container {
             sandbox_id: container.pod_sandbox_id,
             pod_uid,
             name,
-            restart_count: take(annotations, label::RESTART_COUNT).parse().unwrap_or(attempt),
+            restart_count: take(annotations, label::RESTART_COUNT)
+                .parse()
+                .unwrap_or(attempt),
             hash: take(annotations, label::HASH),
             falls_back_to_logs: take(annotations, label::TERMINATION_POLICY)
                 == "FallbackToLogsOnError",

@@ -41,7 +41,8 @@ impl Addresses {
     /// Takes an address back.
     pub(super) fn give_back(&mut self, address: &str) {
         if let Ok(address) = address.parse::<Ipv4Addr>() {
-            self.taken.remove(&u32::from(address).wrapping_sub(self.first));
+            self.taken
+                .remove(&u32::from(address).wrapping_sub(self.first));
         }
     }
 }
@@ -54,7 +55,10 @@ mod tests {
     fn addresses_are_distinct_and_come_back_after_use() {
         let mut addresses = Addresses::new("10.0.0.0/29");
         let taken: Vec<_> = std::iter::from_fn(|| addresses.take()).collect();
-        assert_eq!(taken, ["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]);
+        assert_eq!(
+            taken,
+            ["10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6"]
+        );
         addresses.give_back("10.0.0.4");
         assert_eq!(addresses.take().as_deref(), Some("10.0.0.4"));
         assert_eq!(addresses.take(), None);

@@ -18,8 +18,8 @@ use k8s_runtime::{Clock, SystemClock};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::cri::{
-    Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError, Sandbox,
-    Streams, Version,
+    Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
+    Sandbox, Streams, Version,
     api::{self, ContainerConfig, PodSandboxConfig},
     label,
 };
@@ -61,7 +61,11 @@ impl Behaviour {
     /// The default: containers that are restarted whenever they end run on, others exit with 0 after
     /// 100 ms.
     pub fn usual(config: &ContainerConfig) -> Self {
-        match config.annotations.get(label::RESTART_POLICY).map(String::as_str) {
+        match config
+            .annotations
+            .get(label::RESTART_POLICY)
+            .map(String::as_str)
+        {
             None | Some("Always") => Self::run_on(),
             Some(_) => Self::exit_after(Duration::from_millis(100), 0),
         }
@@ -106,7 +110,11 @@ impl HollowRuntime {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         state.settle(Instant::now(), self.shared.clock.now());
         state
     }
@@ -211,7 +219,8 @@ impl Runtime for HollowRuntime {
     ) -> Result<String, RuntimeError> {
         let behaviour = (self.shared.behave)(config);
         let now = self.shared.clock.now();
-        self.state().create_container(sandbox_id, config, behaviour, now)
+        self.state()
+            .create_container(sandbox_id, config, behaviour, now)
     }
 
     async fn start_container(&self, id: &str) -> Result<(), RuntimeError> {
@@ -245,7 +254,12 @@ impl Runtime for HollowRuntime {
         Ok(())
     }
 
-    async fn exec_sync(&self, id: &str, _: &[String], _: Duration) -> Result<ExecOutput, RuntimeError> {
+    async fn exec_sync(
+        &self,
+        id: &str,
+        _: &[String],
+        _: Duration,
+    ) -> Result<ExecOutput, RuntimeError> {
         self.state().container(id)?;
         Ok(ExecOutput::default())
     }

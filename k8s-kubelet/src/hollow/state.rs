@@ -34,9 +34,11 @@ struct Entry {
 
 impl State {
     pub(super) fn new(pod_cidr: &str) -> Self {
-        let seed = pod_cidr.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-        });
+        let seed = pod_cidr
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+            });
         Self {
             seed,
             made: 0,
@@ -58,8 +60,14 @@ impl State {
         while let Some(Reverse((end, _))) = self.ends.peek()
             && *end <= at
         {
-            let Some(Reverse((_, id))) = self.ends.pop() else { return };
-            let Some(exit_code) = self.containers.get(&id).map(|entry| entry.behaviour.exit_code) else {
+            let Some(Reverse((_, id))) = self.ends.pop() else {
+                return;
+            };
+            let Some(exit_code) = self
+                .containers
+                .get(&id)
+                .map(|entry| entry.behaviour.exit_code)
+            else {
                 continue;
             };
             self.end(&id, exit_code, "", "", now);
@@ -72,13 +80,18 @@ impl State {
     }
 
     pub(super) fn sandboxes(&self, uid: Option<&str>) -> Vec<Sandbox> {
-        let wanted = self.sandboxes.values().filter(|sandbox| uid.is_none_or(|uid| sandbox.pod_uid == uid));
+        let wanted = self
+            .sandboxes
+            .values()
+            .filter(|sandbox| uid.is_none_or(|uid| sandbox.pod_uid == uid));
         wanted.cloned().collect()
     }
 
     pub(super) fn containers(&self, uid: Option<&str>) -> Vec<Container> {
         let all = self.containers.values().map(|entry| &entry.container);
-        all.filter(|container| uid.is_none_or(|uid| container.pod_uid == uid)).cloned().collect()
+        all.filter(|container| uid.is_none_or(|uid| container.pod_uid == uid))
+            .cloned()
+            .collect()
     }
 
     pub(super) fn container(&self, id: &str) -> Result<&Container, RuntimeError> {
@@ -96,15 +109,24 @@ impl State {
         sandbox.ok_or_else(|| RuntimeError::NotFound(format!("sandbox {id}")))
     }
 
-    pub(super) fn run_sandbox(&mut self, config: &PodSandboxConfig, now: Timestamp) -> Result<String, RuntimeError> {
+    pub(super) fn run_sandbox(
+        &mut self,
+        config: &PodSandboxConfig,
+        now: Timestamp,
+    ) -> Result<String, RuntimeError> {
         let meta = config.metadata.clone().unwrap_or_default();
-        let options = config.linux.as_ref().and_then(|linux| linux.security_context.as_ref()?.namespace_options.as_ref());
+        let options = config
+            .linux
+            .as_ref()
+            .and_then(|linux| linux.security_context.as_ref()?.namespace_options.as_ref());
         let is_on_host = options.is_some_and(|options| options.network() == NamespaceMode::Node);
         let ips = if is_on_host {
             Vec::new()
         } else {
             let ip = self.addresses.take();
-            vec![ip.ok_or_else(|| RuntimeError::Failed("no addresses available in the pod range".into()))?]
+            vec![ip.ok_or_else(|| {
+                RuntimeError::Failed("no addresses available in the pod range".into())
+            })?]
         };
         let id = self.new_id();
         let sandbox = Sandbox {
@@ -131,7 +153,9 @@ impl State {
         for container in inside {
             self.end(&container, 137, "", "", now);
         }
-        let Some(sandbox) = self.sandboxes.get_mut(id) else { return };
+        let Some(sandbox) = self.sandboxes.get_mut(id) else {
+            return;
+        };
         if std::mem::take(&mut sandbox.is_ready) {
             for ip in &sandbox.ips {
                 self.addresses.give_back(ip);
@@ -143,7 +167,8 @@ impl State {
     pub(super) fn remove_sandbox(&mut self, id: &str, now: Timestamp) {
         self.stop_sandbox(id, now);
         self.sandboxes.remove(id);
-        self.containers.retain(|_, entry| entry.container.sandbox_id != id);
+        self.containers
+            .retain(|_, entry| entry.container.sandbox_id != id);
     }
 
     pub(super) fn create_container(
@@ -153,12 +178,20 @@ impl State {
         behaviour: Behaviour,
         now: Timestamp,
     ) -> Result<String, RuntimeError> {
-        let Some(sandbox) = self.sandboxes.get(sandbox_id).filter(|sandbox| sandbox.is_ready) else {
+        let Some(sandbox) = self
+            .sandboxes
+            .get(sandbox_id)
+            .filter(|sandbox| sandbox.is_ready)
+        else {
             return Err(RuntimeError::NotFound(format!("sandbox {sandbox_id}")));
         };
         let pod_uid = sandbox.pod_uid.clone();
         let meta = config.metadata.clone().unwrap_or_default();
-        let image = config.image.clone().unwrap_or_default().user_specified_image;
+        let image = config
+            .image
+            .clone()
+            .unwrap_or_default()
+            .user_specified_image;
         let id = self.new_id();
         let container = Container {
             id: id.clone(),
@@ -166,18 +199,33 @@ impl State {
             pod_uid,
             name: meta.name,
             restart_count: meta.attempt,
-            hash: config.annotations.get(label::HASH).cloned().unwrap_or_default(),
+            hash: config
+                .annotations
+                .get(label::HASH)
+                .cloned()
+                .unwrap_or_default(),
             state: ContainerState::Created,
             created_at: nanos(now),
             image_ref: image.clone(),
             image,
             ..Container::default()
         };
-        self.containers.insert(id.clone(), Entry { container, behaviour });
+        self.containers.insert(
+            id.clone(),
+            Entry {
+                container,
+                behaviour,
+            },
+        );
         Ok(id)
     }
 
-    pub(super) fn start(&mut self, id: &str, at: Instant, now: Timestamp) -> Result<(), RuntimeError> {
+    pub(super) fn start(
+        &mut self,
+        id: &str,
+        at: Instant,
+        now: Timestamp,
+    ) -> Result<(), RuntimeError> {
         let entry = self.containers.get_mut(id);
         let entry = entry.ok_or_else(|| RuntimeError::NotFound(format!("container {id}")))?;
         entry.container.state = ContainerState::Running;
@@ -189,8 +237,17 @@ impl State {
     }
 
     /// Ends a container unless it has ended.
-    pub(super) fn end(&mut self, id: &str, exit_code: i32, reason: &str, message: &str, now: Timestamp) {
-        let Some(entry) = self.containers.get_mut(id) else { return };
+    pub(super) fn end(
+        &mut self,
+        id: &str,
+        exit_code: i32,
+        reason: &str,
+        message: &str,
+        now: Timestamp,
+    ) {
+        let Some(entry) = self.containers.get_mut(id) else {
+            return;
+        };
         let container = &mut entry.container;
         if container.state == ContainerState::Exited {
             return;

@@ -10,7 +10,10 @@ use crate::{cri::api::AuthConfig, source::Objects};
 /// or malformed are passed over: the pull then says what is wrong.
 pub(super) async fn of_pod(pod: &Pod, image: &str, objects: &Objects) -> Vec<AuthConfig> {
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    let secrets = pod.spec.iter().flat_map(|spec| spec.image_pull_secrets.iter().flatten());
+    let secrets = pod
+        .spec
+        .iter()
+        .flat_map(|spec| spec.image_pull_secrets.iter().flatten());
     let mut found = Vec::new();
     for reference in secrets {
         if let Ok(secret) = objects.secret(namespace, &reference.name).await {
@@ -31,14 +34,19 @@ fn registry(image: &str) -> &str {
 fn of_secret(secret: &Secret, registry: &str) -> Vec<AuthConfig> {
     let data = secret.data.as_ref();
     let get = |key: &str| data.and_then(|data| data.get(key));
-    let modern = get(".dockerconfigjson").and_then(|text| serde_json::from_slice::<Value>(&text.0).ok());
+    let modern =
+        get(".dockerconfigjson").and_then(|text| serde_json::from_slice::<Value>(&text.0).ok());
     let legacy = get(".dockercfg").and_then(|text| serde_json::from_slice::<Value>(&text.0).ok());
-    let auths = modern.and_then(|config| config.get("auths").cloned()).or(legacy);
+    let auths = modern
+        .and_then(|config| config.get("auths").cloned())
+        .or(legacy);
     let auths = auths.as_ref().and_then(Value::as_object);
     auths
         .into_iter()
         .flatten()
-        .filter(|(server, _)| host(server) == registry || host(server) == "index.docker.io" && registry == "docker.io")
+        .filter(|(server, _)| {
+            host(server) == registry || host(server) == "index.docker.io" && registry == "docker.io"
+        })
         .map(|(_, entry)| credential(entry))
         .collect()
 }
@@ -49,8 +57,17 @@ fn host(server: &str) -> &str {
 }
 
 fn credential(entry: &Value) -> AuthConfig {
-    let text = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let decoded = STANDARD.decode(text("auth")).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = |key: &str| {
+        entry
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let decoded = STANDARD
+        .decode(text("auth"))
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok());
     let (username, password) = decoded
         .as_deref()
         .and_then(|pair| pair.split_once(':'))
@@ -78,7 +95,10 @@ mod tests {
             ..Secret::default()
         };
         let found = of_secret(&secret, registry("reg.example:5000/app:1"));
-        assert_eq!((found[0].username.as_str(), found[0].password.as_str()), ("me", "pw"));
+        assert_eq!(
+            (found[0].username.as_str(), found[0].password.as_str()),
+            ("me", "pw")
+        );
         assert!(of_secret(&secret, registry("nginx")).is_empty());
     }
 }

@@ -46,11 +46,21 @@ pub(crate) struct Pull<'a> {
 
 impl Images {
     /// Makes sure that the image is there; says why not, as the container's waiting state shows it.
-    pub(crate) async fn ensure(&self, container: &Container, pull: &Pull<'_>) -> Result<Image, Reason> {
+    pub(crate) async fn ensure(
+        &self,
+        container: &Container,
+        pull: &Pull<'_>,
+    ) -> Result<Image, Reason> {
         let name = container.image.as_deref().unwrap_or_default();
-        let policy = container.image_pull_policy.as_deref().unwrap_or_else(|| default_policy(name));
+        let policy = container
+            .image_pull_policy
+            .as_deref()
+            .unwrap_or_else(|| default_policy(name));
         let present = pull.runtime.image(name).await.map_err(|error| {
-            Reason::new("ImageInspectError", format!("Failed to inspect image \"{name}\": {error}"))
+            Reason::new(
+                "ImageInspectError",
+                format!("Failed to inspect image \"{name}\": {error}"),
+            )
         })?;
         let event = |reason: &str, message: String| {
             pull.recorder.normal(pull.about.clone(), reason, message);
@@ -60,11 +70,15 @@ impl Images {
         };
         match (policy, present) {
             ("IfNotPresent" | "Never", Some(image)) => {
-                event("Pulled", format!("Container image \"{name}\" already present on machine"));
+                event(
+                    "Pulled",
+                    format!("Container image \"{name}\" already present on machine"),
+                );
                 return Ok(image);
             }
             ("Never", None) => {
-                let message = format!("Container image \"{name}\" is not present with pull policy of Never");
+                let message =
+                    format!("Container image \"{name}\" is not present with pull policy of Never");
                 warning("ErrImageNeverPull", message.clone());
                 return Err(Reason::new("ErrImageNeverPull", message));
             }
@@ -72,7 +86,10 @@ impl Images {
         }
         if let Some(failure) = self.failure(name) {
             event("BackOff", format!("Back-off pulling image \"{name}\""));
-            let message = format!("Back-off pulling image \"{name}\": ErrImagePull: {}", failure.message);
+            let message = format!(
+                "Back-off pulling image \"{name}\": ErrImagePull: {}",
+                failure.message
+            );
             return Err(Reason::new("ImagePullBackOff", message));
         }
         event("Pulling", format!("Pulling image \"{name}\""));
@@ -82,13 +99,19 @@ impl Images {
                 self.failures().remove(name);
                 let took = go_seconds(begun.elapsed());
                 let size = image.size;
-                event("Pulled", format!(
-                    "Successfully pulled image \"{name}\" in {took} ({took} including waiting). Image size: {size} bytes."
-                ));
+                event(
+                    "Pulled",
+                    format!(
+                        "Successfully pulled image \"{name}\" in {took} ({took} including waiting). Image size: {size} bytes."
+                    ),
+                );
                 Ok(image)
             }
             Err(message) => {
-                warning("Failed", format!("Failed to pull image \"{name}\": {message}"));
+                warning(
+                    "Failed",
+                    format!("Failed to pull image \"{name}\": {message}"),
+                );
                 warning("Failed", "Error: ErrImagePull".to_owned());
                 self.note_failure(name, &message);
                 Err(Reason::new("ErrImagePull", message))
@@ -109,18 +132,27 @@ impl Images {
                 None => return Err(last.to_string()),
             }
         };
-        let image = pull.runtime.image(&reference).await.map_err(|error| error.to_string())?;
+        let image = pull
+            .runtime
+            .image(&reference)
+            .await
+            .map_err(|error| error.to_string())?;
         image.ok_or_else(|| format!("image {reference} is gone after its pull"))
     }
 
     fn failure(&self, name: &str) -> Option<Failure> {
         let failures = self.failures();
-        failures.get(name).filter(|failure| failure.until > Instant::now()).cloned()
+        failures
+            .get(name)
+            .filter(|failure| failure.until > Instant::now())
+            .cloned()
     }
 
     fn note_failure(&self, name: &str, message: &str) {
         let mut failures = self.failures();
-        let wait = failures.get(name).map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
+        let wait = failures
+            .get(name)
+            .map_or(FIRST_WAIT, |failure| (failure.wait * 2).min(LONGEST_WAIT));
         let failure = Failure {
             until: Instant::now() + wait,
             wait,

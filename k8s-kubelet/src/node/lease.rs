@@ -29,7 +29,10 @@ pub(super) async fn renew(
         ..LeaseSpec::default()
     };
     let change = serde_json::json!({"spec": spec});
-    match api.patch(node, &PatchParams::default(), &Patch::Merge(change)).await {
+    match api
+        .patch(node, &PatchParams::default(), &Patch::Merge(change))
+        .await
+    {
         Err(kube::Error::Api(status)) if status.is_not_found() => {
             let lease = Lease {
                 metadata: ObjectMeta {

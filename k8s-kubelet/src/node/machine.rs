@@ -23,17 +23,28 @@ pub(crate) struct Machine {
 impl Machine {
     /// Reads the machine; amounts that the configuration gives replace those found.
     pub(crate) fn look(config: &NodeConfig) -> Self {
-        let given = |name: &str| config.capacity.get(name).and_then(|text| text.parse::<Quantity>().ok());
+        let given = |name: &str| {
+            config
+                .capacity
+                .get(name)
+                .and_then(|text| text.parse::<Quantity>().ok())
+        };
         let cpus = std::thread::available_parallelism().map_or(1, usize::from);
         let disk = rustix::fs::statvfs(&config.root_dir)
             .map(|fs| fs.f_blocks.saturating_mul(fs.f_frsize))
             .unwrap_or_default();
         let uname = rustix::system::uname();
-        let read = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+        let read = |path: &str| {
+            fs::read_to_string(path)
+                .unwrap_or_default()
+                .trim()
+                .to_owned()
+        };
         Self {
             milli_cpu: given("cpu").map_or(cpus as i64 * 1000, |cpu| cpu.milli_value()),
             memory: given("memory").map_or_else(total_memory, |memory| memory.value()),
-            disk: given("ephemeral-storage").map_or(i64::try_from(disk).unwrap_or(i64::MAX), |disk| disk.value()),
+            disk: given("ephemeral-storage")
+                .map_or(i64::try_from(disk).unwrap_or(i64::MAX), |disk| disk.value()),
             info: NodeSystemInfo {
                 architecture: architecture().into(),
                 boot_id: read("/proc/sys/kernel/random/boot_id"),
@@ -69,6 +80,8 @@ fn total_memory() -> i64 {
 }
 
 fn os_image(os_release: &str) -> String {
-    let name = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let name = os_release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
     name.unwrap_or("Linux").trim_matches('"').to_owned()
 }

@@ -45,11 +45,15 @@ async fn adopt(api: &Api<Node>, config: &NodeConfig) -> Result<Node, kube::Error
     let node = api.get(&config.name).await?;
     let known = node.metadata.labels.clone().unwrap_or_default();
     let wanted = labels(config);
-    if wanted.iter().all(|(key, value)| known.get(key) == Some(value)) {
+    if wanted
+        .iter()
+        .all(|(key, value)| known.get(key) == Some(value))
+    {
         return Ok(node);
     }
     let change = serde_json::json!({"metadata": {"labels": wanted}});
-    api.patch(&config.name, &PatchParams::default(), &Patch::Merge(change)).await
+    api.patch(&config.name, &PatchParams::default(), &Patch::Merge(change))
+        .await
 }
 
 fn labels(config: &NodeConfig) -> BTreeMap<String, String> {
@@ -60,6 +64,8 @@ fn labels(config: &NodeConfig) -> BTreeMap<String, String> {
         ("beta.kubernetes.io/os", "linux"),
         ("beta.kubernetes.io/arch", architecture()),
     ];
-    let usual = usual.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let usual = usual
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
     usual.chain(config.labels.clone()).collect()
 }

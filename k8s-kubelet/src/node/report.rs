@@ -86,7 +86,11 @@ impl Reporter {
                     }
                     reported = Instant::now();
                 }
-                let pause = if status::is_ready(&new) { config.status_interval } else { IMPATIENCE };
+                let pause = if status::is_ready(&new) {
+                    config.status_interval
+                } else {
+                    IMPATIENCE
+                };
                 next_status = Instant::now() + pause;
             }
             if next_lease <= Instant::now() {

@@ -68,7 +68,11 @@ pub(super) fn is_ready(status: &NodeStatus) -> bool {
 /// Whether two statuses differ in more than the times of their heartbeats.
 pub(super) fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
     let timeless = |status: &NodeStatus| {
-        let ours = status.conditions.iter().flatten().filter(|condition| CONDITIONS.contains(&condition.type_.as_str()));
+        let ours = status
+            .conditions
+            .iter()
+            .flatten()
+            .filter(|condition| CONDITIONS.contains(&condition.type_.as_str()));
         let mut ours: Vec<NodeCondition> = ours.cloned().collect();
         ours.sort_by(|a, b| a.type_.cmp(&b.type_));
         for condition in &mut ours {
@@ -101,17 +105,28 @@ fn capacity(facts: &Facts<'_>) -> BTreeMap<String, Quantity> {
         ("ephemeral-storage", format!("{}Ki", machine.disk / 1024)),
         ("pods", facts.config.max_pods.to_string()),
     ];
-    let given = facts.config.capacity.iter().map(|(name, amount)| (name.as_str(), amount.clone()));
-    found.into_iter().chain(given).map(|(name, amount)| (name.to_owned(), Quantity(amount))).collect()
+    let given = facts
+        .config
+        .capacity
+        .iter()
+        .map(|(name, amount)| (name.as_str(), amount.clone()));
+    found
+        .into_iter()
+        .chain(given)
+        .map(|(name, amount)| (name.to_owned(), Quantity(amount)))
+        .collect()
 }
 
 fn images(images: &[Image]) -> Vec<ContainerImage> {
     let mut images: Vec<&Image> = images.iter().collect();
     images.sort_by(|a, b| (b.size, &a.id).cmp(&(a.size, &b.id)));
-    let listed = images.into_iter().take(MAX_IMAGES).map(|image| ContainerImage {
-        names: Some(image.digests.iter().chain(&image.tags).cloned().collect()),
-        size_bytes: i64::try_from(image.size).ok(),
-    });
+    let listed = images
+        .into_iter()
+        .take(MAX_IMAGES)
+        .map(|image| ContainerImage {
+            names: Some(image.digests.iter().chain(&image.tags).cloned().collect()),
+            size_bytes: i64::try_from(image.size).ok(),
+        });
     listed.collect()
 }
 
@@ -122,13 +137,30 @@ fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
         (type_, "False", reason, message.to_owned())
     };
     let ready = match problem(facts.runtime) {
-        None => ("Ready", "True", "KubeletReady", "kubelet is posting ready status".to_owned()),
+        None => (
+            "Ready",
+            "True",
+            "KubeletReady",
+            "kubelet is posting ready status".to_owned(),
+        ),
         Some(problem) => ("Ready", "False", "KubeletNotReady", problem),
     };
     let claims = [
-        fine("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-        fine("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
-        fine("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+        fine(
+            "MemoryPressure",
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        fine(
+            "DiskPressure",
+            "KubeletHasNoDiskPressure",
+            "kubelet has no disk pressure",
+        ),
+        fine(
+            "PIDPressure",
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
         ready,
     ];
     let now = second(facts.now);
@@ -140,7 +172,9 @@ fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
             reason: Some(reason.to_owned()),
             message: Some(message),
             last_heartbeat_time: Some(now.clone()),
-            last_transition_time: Some(since(facts.base, type_, status).unwrap_or_else(|| now.clone())),
+            last_transition_time: Some(
+                since(facts.base, type_, status).unwrap_or_else(|| now.clone()),
+            ),
         })
         .collect()
 }
@@ -181,7 +215,11 @@ fn problem(runtime: &Result<Vec<RuntimeCondition>, RuntimeError>) -> Option<Stri
 mod tests {
     use super::*;
 
-    fn report(runtime: Result<Vec<RuntimeCondition>, RuntimeError>, base: &NodeStatus, now: i64) -> NodeStatus {
+    fn report(
+        runtime: Result<Vec<RuntimeCondition>, RuntimeError>,
+        base: &NodeStatus,
+        now: i64,
+    ) -> NodeStatus {
         let config = NodeConfig::new("n1", "/tmp");
         let machine = Machine {
             milli_cpu: 2500,
@@ -207,7 +245,10 @@ mod tests {
             reason: "R".into(),
             message: "m".into(),
         };
-        vec![condition("RuntimeReady", true), condition("NetworkReady", network)]
+        vec![
+            condition("RuntimeReady", true),
+            condition("NetworkReady", network),
+        ]
     }
 
     #[test]
@@ -220,7 +261,11 @@ mod tests {
             ready.message.unwrap(),
             "[container runtime network not ready: NetworkReady=false reason:R message:m]"
         );
-        assert!(!is_ready(&report(Err(RuntimeError::Unsupported("x")), &base, 1)));
+        assert!(!is_ready(&report(
+            Err(RuntimeError::Unsupported("x")),
+            &base,
+            1
+        )));
     }
 
     #[test]
@@ -228,17 +273,28 @@ mod tests {
         let first = report(Ok(conditions(true)), &NodeStatus::default(), 10);
         let second = report(Ok(conditions(true)), &first, 20);
         assert!(!differs(&first, &second));
-        assert!(differs(&second, &report(Ok(conditions(false)), &second, 30)));
+        assert!(differs(
+            &second,
+            &report(Ok(conditions(false)), &second, 30)
+        ));
         let times = |status: &NodeStatus| {
             let ready = status.conditions.as_ref().unwrap()[3].clone();
-            (ready.last_transition_time.unwrap().0.as_second(), ready.last_heartbeat_time.unwrap().0.as_second())
+            (
+                ready.last_transition_time.unwrap().0.as_second(),
+                ready.last_heartbeat_time.unwrap().0.as_second(),
+            )
         };
         assert_eq!(times(&second), (10, 20));
     }
 
     #[test]
     fn fractions_of_a_core_are_told_in_millicores() {
-        let capacity = report(Ok(conditions(true)), &NodeStatus::default(), 1).capacity.unwrap();
-        assert_eq!((capacity["cpu"].0.as_str(), capacity["memory"].0.as_str()), ("2500m", "1048576Ki"));
+        let capacity = report(Ok(conditions(true)), &NodeStatus::default(), 1)
+            .capacity
+            .unwrap();
+        assert_eq!(
+            (capacity["cpu"].0.as_str(), capacity["memory"].0.as_str()),
+            ("2500m", "1048576Ki")
+        );
     }
 }

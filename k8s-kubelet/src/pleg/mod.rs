@@ -71,7 +71,10 @@ impl Pleg {
 
     /// What was last seen of a pod.
     pub fn view(&self, uid: &str) -> Arc<PodView> {
-        self.known().get(uid).map(|known| known.view.clone()).unwrap_or_default()
+        self.known()
+            .get(uid)
+            .map(|known| known.view.clone())
+            .unwrap_or_default()
     }
 
     /// The pods that the runtime has something of.
@@ -96,11 +99,23 @@ impl Pleg {
         let (sandboxes, containers) =
             tokio::try_join!(runtime.sandboxes(None), runtime.containers(None))?;
         let mut pods: BTreeMap<String, (Vec<Sandbox>, Vec<Container>)> = BTreeMap::new();
-        for sandbox in sandboxes.into_iter().filter(|sandbox| !sandbox.pod_uid.is_empty()) {
-            pods.entry(sandbox.pod_uid.clone()).or_default().0.push(sandbox);
+        for sandbox in sandboxes
+            .into_iter()
+            .filter(|sandbox| !sandbox.pod_uid.is_empty())
+        {
+            pods.entry(sandbox.pod_uid.clone())
+                .or_default()
+                .0
+                .push(sandbox);
         }
-        for container in containers.into_iter().filter(|container| !container.pod_uid.is_empty()) {
-            pods.entry(container.pod_uid.clone()).or_default().1.push(container);
+        for container in containers
+            .into_iter()
+            .filter(|container| !container.pod_uid.is_empty())
+        {
+            pods.entry(container.pod_uid.clone())
+                .or_default()
+                .1
+                .push(container);
         }
         for uid in self.uids() {
             pods.entry(uid).or_default();
@@ -201,7 +216,10 @@ impl Pleg {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
-        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fills in what lists leave out, reusing what is known of records that haven't changed.
@@ -213,7 +231,10 @@ impl Pleg {
     ) -> PodView {
         let runtime = &self.shared.runtime;
         for sandbox in &mut sandboxes {
-            let before = known.sandboxes.iter().find(|before| before.id == sandbox.id);
+            let before = known
+                .sandboxes
+                .iter()
+                .find(|before| before.id == sandbox.id);
             match before.filter(|before| !before.ips.is_empty()) {
                 Some(before) => sandbox.ips.clone_from(&before.ips),
                 None if sandbox.is_ready => {

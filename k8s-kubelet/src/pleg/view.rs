@@ -35,12 +35,16 @@ impl PodView {
 
     /// The runs of a container, newest first.
     pub fn runs<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Container> {
-        self.containers.iter().filter(move |container| container.name == name)
+        self.containers
+            .iter()
+            .filter(move |container| container.name == name)
     }
 
     /// The newest run of a container.
     pub fn latest(&self, name: &str) -> Option<&Container> {
-        self.containers.iter().find(|container| container.name == name)
+        self.containers
+            .iter()
+            .find(|container| container.name == name)
     }
 
     /// A container by its runtime id.
@@ -51,7 +55,10 @@ impl PodView {
     /// The containers whose processes run, or may run.
     pub fn running(&self) -> impl Iterator<Item = &Container> {
         self.containers.iter().filter(|container| {
-            matches!(container.state, ContainerState::Running | ContainerState::Unknown)
+            matches!(
+                container.state,
+                ContainerState::Running | ContainerState::Unknown
+            )
         })
     }
 }

@@ -142,7 +142,10 @@ pub fn is_finished(spec: &PodSpec, view: &PodView) -> bool {
     let mut init = spec.init_containers.iter().flatten();
     init.any(|container| ended(&container).is_some_and(|code| code != 0))
         || (!spec.containers.is_empty()
-            && spec.containers.iter().all(|container| ended(&container).is_some()))
+            && spec
+                .containers
+                .iter()
+                .all(|container| ended(&container).is_some()))
 }
 
 /// Decides the next step for a pod that is to run.
@@ -154,8 +157,14 @@ pub fn plan<'a>(observed: Observed<'a>) -> Plan<'a> {
         return Plan::default();
     }
     let mut plan = Plan::default();
-    let superfluous = observed.view.sandboxes.iter().skip(1).filter(|sandbox| sandbox.is_ready);
-    plan.stop_sandboxes.extend(superfluous.map(|sandbox| sandbox.id.clone()));
+    let superfluous = observed
+        .view
+        .sandboxes
+        .iter()
+        .skip(1)
+        .filter(|sandbox| sandbox.is_ready);
+    plan.stop_sandboxes
+        .extend(superfluous.map(|sandbox| sandbox.id.clone()));
 
     match observed.view.sandboxes.first() {
         Some(sandbox) if sandbox.is_ready => plan.sandbox = SandboxAction::Keep(sandbox.id.clone()),
@@ -168,7 +177,10 @@ pub fn plan<'a>(observed: Observed<'a>) -> Plan<'a> {
     let step = Step {
         observed,
         spec,
-        sandbox: observed.view.ready_sandbox().map(|sandbox| sandbox.id.as_str()),
+        sandbox: observed
+            .view
+            .ready_sandbox()
+            .map(|sandbox| sandbox.id.as_str()),
     };
     if step.init(&mut plan) {
         for container in &spec.containers {
@@ -241,7 +253,11 @@ impl<'a> Step<'a> {
         let is_started = self.current(&container.name).is_some_and(|run| {
             run.state == ContainerState::Running && self.observed.verdicts.of(&run.id).is_started
         });
-        if is_started { Progress::Passed } else { Progress::Blocked }
+        if is_started {
+            Progress::Passed
+        } else {
+            Progress::Blocked
+        }
     }
 
     fn main(&self, container: &'a Spec, plan: &mut Plan<'a>) {
@@ -295,7 +311,10 @@ impl<'a> Step<'a> {
         plan.stop.push(Stop {
             id: run.id.clone(),
             name: run.name.clone(),
-            message: format!("Container {} is in unknown state, try killing it before restart", run.name),
+            message: format!(
+                "Container {} is in unknown state, try killing it before restart",
+                run.name
+            ),
             probe: None,
         });
     }
@@ -326,7 +345,10 @@ impl<'a> Step<'a> {
             return;
         }
         let finished = run.finished_at.unwrap_or(self.observed.now);
-        let wait = self.observed.backoff.wait(&container.name, finished, self.observed.now);
+        let wait = self
+            .observed
+            .backoff
+            .wait(&container.name, finished, self.observed.now);
         if let Some(wait) = wait {
             plan.waiting.push(Waiting {
                 name: container.name.clone(),

@@ -40,7 +40,10 @@ impl CrashBackoff {
 
     /// The wait in force for a container that ended at `finished`: the whole of it, and what is left.
     pub fn wait(&self, name: &str, finished: Timestamp, now: Timestamp) -> Option<Wait> {
-        let entry = self.entries.get(name).filter(|entry| !self.is_stale(entry, now))?;
+        let entry = self
+            .entries
+            .get(name)
+            .filter(|entry| !self.is_stale(entry, now))?;
         let left = entry.delay.saturating_sub(since(finished, now));
         (!left.is_zero()).then_some(Wait {
             total: entry.delay,
@@ -102,15 +105,25 @@ mod tests {
         let mut backoff = CrashBackoff::default();
         let mut now = 1000;
         let mut waits = Vec::new();
-        assert_eq!(backoff.wait("c", at(now), at(now)), None, "the first restart is immediate");
+        assert_eq!(
+            backoff.wait("c", at(now), at(now)),
+            None,
+            "the first restart is immediate"
+        );
         for _ in 0..7 {
             backoff.restarted("c", at(now), at(now));
             let wait = backoff.wait("c", at(now), at(now)).unwrap();
             waits.push(go_duration(wait.total));
             now += wait.total.as_secs() as i64;
-            assert_eq!(backoff.wait("c", at(now - wait.total.as_secs() as i64), at(now)), None);
+            assert_eq!(
+                backoff.wait("c", at(now - wait.total.as_secs() as i64), at(now)),
+                None
+            );
         }
-        assert_eq!(waits, ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"]);
+        assert_eq!(
+            waits,
+            ["10s", "20s", "40s", "1m20s", "2m40s", "5m0s", "5m0s"]
+        );
     }
 
     #[test]
@@ -121,6 +134,9 @@ mod tests {
         let end = 10 + 601;
         assert_eq!(backoff.wait("c", at(end), at(end)), None);
         backoff.restarted("c", at(end), at(end));
-        assert_eq!(backoff.wait("c", at(end), at(end)).unwrap().total, Duration::from_secs(10));
+        assert_eq!(
+            backoff.wait("c", at(end), at(end)).unwrap().total,
+            Duration::from_secs(10)
+        );
     }
 }

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::sync::{names, uid};
-use crate::{agent::Agent, cri::{Runtime, RuntimeError}, pleg::PodView, volume::{Volumes, VolumeError, mount}};
+use crate::{
+    agent::Agent,
+    cri::{Runtime, RuntimeError},
+    pleg::PodView,
+    volume::{VolumeError, Volumes, mount},
+};
 use k8s_openapi::api::core::v1::Pod;
 
 /// What leftovers get between signal and kill.
@@ -21,7 +26,11 @@ pub(crate) enum CleanupError {
 }
 
 /// Ends and removes what the runtime has of a pod.
-pub(crate) async fn runtime_part(runtime: &dyn Runtime, view: &PodView, grace: Duration) -> Result<(), RuntimeError> {
+pub(crate) async fn runtime_part(
+    runtime: &dyn Runtime,
+    view: &PodView,
+    grace: Duration,
+) -> Result<(), RuntimeError> {
     let mut stops = Vec::new();
     for run in view.running() {
         stops.push(runtime.stop_container(&run.id, grace));
@@ -44,8 +53,16 @@ pub(crate) async fn leftover(agent: &Agent, uid: &str) -> Result<(), CleanupErro
     runtime_part(&*agent.runtime, &view, GRACE).await?;
     host_part(agent, uid)?;
     if !agent.runtime.is_simulated() {
-        let logs = std::fs::read_dir(agent.config.logs()).into_iter().flatten().flatten();
-        for entry in logs.filter(|entry| entry.file_name().to_string_lossy().ends_with(&format!("_{uid}"))) {
+        let logs = std::fs::read_dir(agent.config.logs())
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in logs.filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .ends_with(&format!("_{uid}"))
+        }) {
             mount::remove(&entry.path())?;
         }
     }
@@ -86,8 +103,13 @@ pub(crate) fn traces(agent: &Agent) -> Vec<String> {
     if agent.runtime.is_simulated() {
         return Vec::new();
     }
-    let dirs = std::fs::read_dir(agent.config.root_dir.join("pods")).into_iter().flatten().flatten();
-    let mut uids: Vec<String> = dirs.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let dirs = std::fs::read_dir(agent.config.root_dir.join("pods"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut uids: Vec<String> = dirs
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     if let Some(groups) = &agent.cgroups {
         uids.extend(groups.pods().into_iter().map(|(uid, _)| uid));
     }

@@ -44,10 +44,14 @@ pub(crate) struct Parts<'a> {
 pub(crate) fn config(container: &Container, parts: Parts<'_>) -> Result<ContainerConfig, String> {
     let lookup = |name: &str| {
         let mut env = parts.env.iter();
-        env.find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        env.find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
     };
     let expanded = |list: &Option<Vec<String>>| -> Vec<String> {
-        list.iter().flatten().map(|text| env::expand(text, lookup)).collect()
+        list.iter()
+            .flatten()
+            .map(|text| env::expand(text, lookup))
+            .collect()
     };
     let count = parts.restart_count;
     let security = security::container(parts.spec, container, parts.image, parts.seccomp_root)?;
@@ -77,11 +81,19 @@ pub(crate) fn config(container: &Container, parts: Parts<'_>) -> Result<Containe
             resources: Some(limit::container_limits(parts.pod, container, parts.memory)),
             security_context: Some(security),
         }),
-        envs: parts.env.into_iter().map(|(key, value)| KeyValue { key, value }).collect(),
+        envs: parts
+            .env
+            .into_iter()
+            .map(|(key, value)| KeyValue { key, value })
+            .collect(),
     })
 }
 
-fn annotations(container: &Container, spec: &PodSpec, restart_count: u32) -> BTreeMap<String, String> {
+fn annotations(
+    container: &Container,
+    spec: &PodSpec,
+    restart_count: u32,
+) -> BTreeMap<String, String> {
     let path = container.termination_message_path.as_deref();
     let policy = container.termination_message_policy.as_deref();
     let grace = spec.termination_grace_period_seconds.unwrap_or(30);
@@ -89,10 +101,19 @@ fn annotations(container: &Container, spec: &PodSpec, restart_count: u32) -> BTr
     BTreeMap::from([
         pair(label::RESTART_COUNT, restart_count.to_string()),
         pair(label::HASH, label::fingerprint(container)),
-        pair(label::TERMINATION_PATH, path.unwrap_or(TERMINATION_PATH).to_owned()),
-        pair(label::TERMINATION_POLICY, policy.unwrap_or("File").to_owned()),
+        pair(
+            label::TERMINATION_PATH,
+            path.unwrap_or(TERMINATION_PATH).to_owned(),
+        ),
+        pair(
+            label::TERMINATION_POLICY,
+            policy.unwrap_or("File").to_owned(),
+        ),
         pair(label::GRACE_PERIOD, grace.to_string()),
-        pair(label::RESTART_POLICY, restart_policy(container, spec).to_owned()),
+        pair(
+            label::RESTART_POLICY,
+            restart_policy(container, spec).to_owned(),
+        ),
     ])
 }
 
@@ -113,7 +134,12 @@ fn mounts(
 ) -> Result<Vec<Mount>, String> {
     let mut mounts = Vec::new();
     for wanted in container.volume_mounts.iter().flatten() {
-        let missing = || format!("cannot find volume \"{}\" to mount into container \"{}\"", wanted.name, container.name);
+        let missing = || {
+            format!(
+                "cannot find volume \"{}\" to mount into container \"{}\"",
+                wanted.name, container.name
+            )
+        };
         let volume = parts.mounted.get(&wanted.name).ok_or_else(missing)?;
         let part = match (&wanted.sub_path, &wanted.sub_path_expr) {
             (Some(part), _) if !part.is_empty() => Some(part.clone()),
@@ -122,7 +148,10 @@ fn mounts(
         };
         let path = match part {
             Some(part) => sub_path(volume, &part).map_err(|error| {
-                format!("failed to prepare subPath for volumeMount \"{}\" of container \"{}\": {error}", wanted.name, container.name)
+                format!(
+                    "failed to prepare subPath for volumeMount \"{}\" of container \"{}\": {error}",
+                    wanted.name, container.name
+                )
             })?,
             None => volume.clone(),
         };
@@ -144,7 +173,10 @@ fn mounts(
     if !is_taken(HOSTS) {
         mounts.push(bind(parts.hosts, HOSTS));
     }
-    let last_words = container.termination_message_path.as_deref().unwrap_or(TERMINATION_PATH);
+    let last_words = container
+        .termination_message_path
+        .as_deref()
+        .unwrap_or(TERMINATION_PATH);
     if !last_words.is_empty() {
         mounts.push(bind(parts.last_words, last_words));
     }
@@ -152,7 +184,11 @@ fn mounts(
 }
 
 fn bind(host: &Path, container: &str) -> Mount {
-    let container = if container.starts_with('/') { container.to_owned() } else { format!("/{container}") };
+    let container = if container.starts_with('/') {
+        container.to_owned()
+    } else {
+        format!("/{container}")
+    };
     Mount {
         container_path: container,
         host_path: host.to_string_lossy().into_owned(),

@@ -22,7 +22,9 @@ pub(crate) fn parse(resolv_conf: &str) -> DnsConfig {
         let mut words = line.split_whitespace().map(str::to_owned);
         match words.next().as_deref() {
             Some("nameserver") => config.servers.extend(words.next()),
-            Some("search" | "domain") => config.searches = words.filter(|word| word != ".").collect(),
+            Some("search" | "domain") => {
+                config.searches = words.filter(|word| word != ".").collect()
+            }
             Some("options") => config.options = words.collect(),
             _ => {}
         }
@@ -42,10 +44,17 @@ pub(crate) fn config(namespace: &str, spec: &PodSpec, resolver: &Resolver) -> Dn
         "None" => DnsConfig::default(),
         _ if uses_cluster && !resolver.cluster.is_empty() => {
             let domain = &resolver.domain;
-            let own = [format!("{namespace}.svc.{domain}"), format!("svc.{domain}"), domain.clone()];
+            let own = [
+                format!("{namespace}.svc.{domain}"),
+                format!("svc.{domain}"),
+                domain.clone(),
+            ];
             DnsConfig {
                 servers: resolver.cluster.clone(),
-                searches: own.into_iter().chain(resolver.host.searches.iter().cloned()).collect(),
+                searches: own
+                    .into_iter()
+                    .chain(resolver.host.searches.iter().cloned())
+                    .collect(),
                 options: vec!["ndots:5".into()],
             }
         }
@@ -66,7 +75,8 @@ fn merge(mut base: DnsConfig, own: &PodDNSConfig) -> DnsConfig {
             Some(value) if !value.is_empty() => format!("{name}:{value}"),
             _ => name.to_owned(),
         };
-        base.options.retain(|known| known.split(':').next() != Some(name));
+        base.options
+            .retain(|known| known.split(':').next() != Some(name));
         base.options.push(text);
     }
     base
@@ -104,10 +114,25 @@ mod tests {
 
     #[test]
     fn the_policy_chooses_between_cluster_node_and_nothing() {
-        let cluster = ["ns.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example"];
+        let cluster = [
+            "ns.svc.cluster.local",
+            "svc.cluster.local",
+            "cluster.local",
+            "corp.example",
+        ];
         check(json!({}), &["10.96.0.10"], &cluster, &["ndots:5"]);
-        check(json!({"dnsPolicy": "Default"}), &["1.1.1.1"], &["corp.example"], &["timeout:1"]);
-        check(json!({"hostNetwork": true}), &["1.1.1.1"], &["corp.example"], &["timeout:1"]);
+        check(
+            json!({"dnsPolicy": "Default"}),
+            &["1.1.1.1"],
+            &["corp.example"],
+            &["timeout:1"],
+        );
+        check(
+            json!({"hostNetwork": true}),
+            &["1.1.1.1"],
+            &["corp.example"],
+            &["timeout:1"],
+        );
         let policy = json!({"hostNetwork": true, "dnsPolicy": "ClusterFirstWithHostNet"});
         check(policy, &["10.96.0.10"], &cluster, &["ndots:5"]);
         let own = json!({"dnsPolicy": "None", "dnsConfig": {"nameservers": ["9.9.9.9"], "searches": ["a.b"],

@@ -21,12 +21,28 @@ impl References {
     pub(crate) fn of(container: &Container) -> Self {
         let mut found = Self::default();
         for source in container.env_from.iter().flatten() {
-            found.config_maps.extend(source.config_map_ref.iter().map(|map| map.name.clone()));
-            found.secrets.extend(source.secret_ref.iter().map(|secret| secret.name.clone()));
+            found
+                .config_maps
+                .extend(source.config_map_ref.iter().map(|map| map.name.clone()));
+            found
+                .secrets
+                .extend(source.secret_ref.iter().map(|secret| secret.name.clone()));
         }
-        for source in container.env.iter().flatten().filter_map(|var| var.value_from.as_ref()) {
-            found.config_maps.extend(source.config_map_key_ref.iter().map(|map| map.name.clone()));
-            found.secrets.extend(source.secret_key_ref.iter().map(|secret| secret.name.clone()));
+        for source in container
+            .env
+            .iter()
+            .flatten()
+            .filter_map(|var| var.value_from.as_ref())
+        {
+            found
+                .config_maps
+                .extend(source.config_map_key_ref.iter().map(|map| map.name.clone()));
+            found.secrets.extend(
+                source
+                    .secret_key_ref
+                    .iter()
+                    .map(|secret| secret.name.clone()),
+            );
         }
         found
     }
@@ -44,7 +60,10 @@ pub(crate) struct Sources<'a> {
 }
 
 /// The variables in the order in which they are set.
-pub(crate) fn resolve(container: &Container, sources: &Sources<'_>) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn resolve(
+    container: &Container,
+    sources: &Sources<'_>,
+) -> Result<Vec<(String, String)>, String> {
     let mut env = Environment::default();
     for service in sources.services {
         service_variables(service, &mut env);
@@ -71,7 +90,10 @@ struct Environment(Vec<(String, String)>);
 
 impl Environment {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn set(&mut self, name: &str, value: String) {
@@ -82,7 +104,11 @@ impl Environment {
     }
 }
 
-fn imports(container: &Container, sources: &Sources<'_>, env: &mut Environment) -> Result<(), String> {
+fn imports(
+    container: &Container,
+    sources: &Sources<'_>,
+    env: &mut Environment,
+) -> Result<(), String> {
     for source in container.env_from.iter().flatten() {
         let prefix = source.prefix.as_deref().unwrap_or_default();
         if let Some(from) = &source.config_map_ref {
@@ -100,7 +126,10 @@ fn imports(container: &Container, sources: &Sources<'_>, env: &mut Environment) 
             match sources.secrets.get(&from.name) {
                 Some(secret) => {
                     for (key, ByteString(value)) in secret.data.iter().flatten() {
-                        env.set(&format!("{prefix}{key}"), String::from_utf8_lossy(value).into());
+                        env.set(
+                            &format!("{prefix}{key}"),
+                            String::from_utf8_lossy(value).into(),
+                        );
                     }
                 }
                 None if from.optional == Some(true) => {}
@@ -121,7 +150,11 @@ fn value(
 ) -> Result<Option<String>, String> {
     let Some(from) = &var.value_from else {
         let text = var.value.as_deref().unwrap_or_default();
-        let lookup = |name: &str| env.get(name).or_else(|| services.get(name)).map(str::to_owned);
+        let lookup = |name: &str| {
+            env.get(name)
+                .or_else(|| services.get(name))
+                .map(str::to_owned)
+        };
         return Ok(Some(expand(text, lookup)));
     };
     if let Some(field) = &from.field_ref {
@@ -131,7 +164,12 @@ fn value(
         let text = field::of_resources(sources.pod, resource, Some(container), sources.allocatable);
         return text.map(Some);
     }
-    let namespace = sources.pod.metadata.namespace.as_deref().unwrap_or_default();
+    let namespace = sources
+        .pod
+        .metadata
+        .namespace
+        .as_deref()
+        .unwrap_or_default();
     if let Some(from) = &from.config_map_key_ref {
         let is_optional = from.optional == Some(true);
         return match sources.config_maps.get(&from.name) {
@@ -139,7 +177,10 @@ fn value(
             None => Err(format!("configmap \"{}\" not found", from.name)),
             Some(map) => match map.data.as_ref().and_then(|data| data.get(&from.key)) {
                 None if is_optional => Ok(None),
-                None => Err(format!("couldn't find key {} in ConfigMap {namespace}/{}", from.key, from.name)),
+                None => Err(format!(
+                    "couldn't find key {} in ConfigMap {namespace}/{}",
+                    from.key, from.name
+                )),
                 value => Ok(value.cloned()),
             },
         };
@@ -151,7 +192,10 @@ fn value(
             None => Err(format!("secret \"{}\" not found", from.name)),
             Some(secret) => match secret.data.as_ref().and_then(|data| data.get(&from.key)) {
                 None if is_optional => Ok(None),
-                None => Err(format!("couldn't find key {} in Secret {namespace}/{}", from.key, from.name)),
+                None => Err(format!(
+                    "couldn't find key {} in Secret {namespace}/{}",
+                    from.key, from.name
+                )),
                 Some(ByteString(value)) => Ok(Some(String::from_utf8_lossy(value).into())),
             },
         };
@@ -169,7 +213,9 @@ pub(crate) fn expand(text: &str, lookup: impl Fn(&str) -> Option<String>) -> Str
         if let Some(after) = tail.strip_prefix('$') {
             out.push('$');
             rest = after;
-        } else if let Some((name, after)) = tail.strip_prefix('(').and_then(|tail| tail.split_once(')')) {
+        } else if let Some((name, after)) =
+            tail.strip_prefix('(').and_then(|tail| tail.split_once(')'))
+        {
             match lookup(name) {
                 Some(value) => out.push_str(&value),
                 None => out.push_str(&format!("$({name})")),
@@ -193,12 +239,22 @@ fn service_variables(service: &Service, env: &mut Environment) {
     };
     let shout = |name: &str| name.to_uppercase().replace('-', "_");
     let name = shout(service.metadata.name.as_deref().unwrap_or_default());
-    let address = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let address = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     env.set(&format!("{name}_SERVICE_HOST"), host.to_owned());
     env.set(&format!("{name}_SERVICE_PORT"), first.port.to_string());
-    for port in ports.iter().filter(|port| port.name.as_deref().is_some_and(|name| !name.is_empty())) {
+    for port in ports
+        .iter()
+        .filter(|port| port.name.as_deref().is_some_and(|name| !name.is_empty()))
+    {
         let port_name = shout(port.name.as_deref().unwrap_or_default());
-        env.set(&format!("{name}_SERVICE_PORT_{port_name}"), port.port.to_string());
+        env.set(
+            &format!("{name}_SERVICE_PORT_{port_name}"),
+            port.port.to_string(),
+        );
     }
     for (i, port) in ports.iter().enumerate() {
         let protocol = port.protocol.as_deref().unwrap_or("TCP");
@@ -259,7 +315,8 @@ mod tests {
         let env = resolve(&container, &sources);
         let own = env.as_deref().map(|env| {
             let own = env.iter().filter(|(name, _)| !name.starts_with("MY_DB"));
-            own.map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>()
+            own.map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect::<Vec<_>>()
         });
         assert_eq!(own.as_deref().map_err(|error| error.as_str()), expected);
     }
@@ -268,15 +325,15 @@ mod tests {
     fn variables_come_from_values_fields_maps_and_secrets() {
         check(
             json!({"name": "c",
-                "envFrom": [{"prefix": "P_", "configMapRef": {"name": "cm"}}],
-                "env": [
-                    {"name": "A", "value": "1"},
-                    {"name": "B", "value": "$(A)/$(P_k)/$(MY_DB_SERVICE_HOST)"},
-                    {"name": "P_w", "value": "mine"},
-                    {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-                    {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "s", "key": "pw"}}},
-                    {"name": "NO", "valueFrom": {"secretKeyRef": {"name": "t", "key": "x", "optional": true}}},
-                ]}),
+            "envFrom": [{"prefix": "P_", "configMapRef": {"name": "cm"}}],
+            "env": [
+                {"name": "A", "value": "1"},
+                {"name": "B", "value": "$(A)/$(P_k)/$(MY_DB_SERVICE_HOST)"},
+                {"name": "P_w", "value": "mine"},
+                {"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+                {"name": "PW", "valueFrom": {"secretKeyRef": {"name": "s", "key": "pw"}}},
+                {"name": "NO", "valueFrom": {"secretKeyRef": {"name": "t", "key": "x", "optional": true}}},
+            ]}),
             Ok(&[
                 ("P_k", "v"),
                 ("P_w", "mine"),
@@ -310,7 +367,11 @@ mod tests {
         .unwrap();
         let mut env = Environment::default();
         service_variables(&service, &mut env);
-        let lines: Vec<_> = env.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let lines: Vec<_> = env
+            .0
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         expect_test::expect![[r#"
             MY_DB_SERVICE_HOST=10.96.0.7
             MY_DB_SERVICE_PORT=5432

@@ -9,13 +9,20 @@ use k8s_openapi::api::core::v1::{Container, Pod, ResourceFieldSelector};
 pub(crate) fn of_pod(pod: &Pod, path: &str) -> Result<String, String> {
     let meta = &pod.metadata;
     let text = |text: &Option<String>| Ok(text.clone().unwrap_or_default());
-    if let Some((map, key)) = path.strip_suffix("']").and_then(|path| path.split_once("['")) {
+    if let Some((map, key)) = path
+        .strip_suffix("']")
+        .and_then(|path| path.split_once("['"))
+    {
         let map = match map {
             "metadata.labels" => &meta.labels,
             "metadata.annotations" => &meta.annotations,
             _ => return Err(format!("invalid fieldPath with subscript: {path}")),
         };
-        return Ok(map.as_ref().and_then(|map| map.get(key)).cloned().unwrap_or_default());
+        return Ok(map
+            .as_ref()
+            .and_then(|map| map.get(key))
+            .cloned()
+            .unwrap_or_default());
     }
     let spec = pod.spec.clone().unwrap_or_default();
     let status = pod.status.as_ref();
@@ -29,20 +36,35 @@ pub(crate) fn of_pod(pod: &Pod, path: &str) -> Result<String, String> {
         "spec.serviceAccountName" => text(&spec.service_account_name),
         "status.hostIP" => text(&status.and_then(|status| status.host_ip.clone())),
         "status.hostIPs" => {
-            let ips = status.and_then(|status| status.host_ips.clone()).unwrap_or_default();
-            Ok(ips.into_iter().map(|ip| ip.ip).collect::<Vec<_>>().join(","))
+            let ips = status
+                .and_then(|status| status.host_ips.clone())
+                .unwrap_or_default();
+            Ok(ips
+                .into_iter()
+                .map(|ip| ip.ip)
+                .collect::<Vec<_>>()
+                .join(","))
         }
         "status.podIP" => text(&status.and_then(|status| status.pod_ip.clone())),
         "status.podIPs" => {
-            let ips = status.and_then(|status| status.pod_ips.clone()).unwrap_or_default();
-            Ok(ips.into_iter().map(|ip| ip.ip).collect::<Vec<_>>().join(","))
+            let ips = status
+                .and_then(|status| status.pod_ips.clone())
+                .unwrap_or_default();
+            Ok(ips
+                .into_iter()
+                .map(|ip| ip.ip)
+                .collect::<Vec<_>>()
+                .join(","))
         }
         _ => Err(format!("unsupported fieldPath: {path}")),
     }
 }
 
 fn lines(map: Option<&BTreeMap<String, String>>) -> String {
-    let lines = map.into_iter().flatten().map(|(key, value)| format!("{key}={value:?}"));
+    let lines = map
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={value:?}"));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -54,32 +76,58 @@ pub(crate) fn of_resources(
     own: Option<&Container>,
     allocatable: (i64, i64),
 ) -> Result<String, String> {
-    let named = selector.container_name.as_deref().filter(|name| !name.is_empty());
+    let named = selector
+        .container_name
+        .as_deref()
+        .filter(|name| !name.is_empty());
     let spec = pod.spec.as_ref();
     let all = spec.into_iter().flat_map(|spec| {
-        spec.containers.iter().chain(spec.init_containers.iter().flatten())
+        spec.containers
+            .iter()
+            .chain(spec.init_containers.iter().flatten())
     });
     let container = match named {
         Some(name) => all.into_iter().find(|container| container.name == name),
         None => own,
     };
-    let container = container.ok_or_else(|| format!("container {} not found", named.unwrap_or_default()))?;
-    let (list, resource) = selector.resource.split_once('.').unwrap_or(("", &selector.resource));
+    let container =
+        container.ok_or_else(|| format!("container {} not found", named.unwrap_or_default()))?;
+    let (list, resource) = selector
+        .resource
+        .split_once('.')
+        .unwrap_or(("", &selector.resource));
     let resources = container.resources.as_ref();
     let list = match list {
         "limits" => resources.and_then(|all| all.limits.as_ref()),
         "requests" => resources.and_then(|all| all.requests.as_ref()),
-        _ => return Err(format!("unsupported container resource : {}", selector.resource)),
+        _ => {
+            return Err(format!(
+                "unsupported container resource : {}",
+                selector.resource
+            ));
+        }
     };
-    let amount = list.and_then(|list| list.get(resource)).and_then(|amount| amount.0.parse::<Quantity>().ok());
+    let amount = list
+        .and_then(|list| list.get(resource))
+        .and_then(|amount| amount.0.parse::<Quantity>().ok());
     let is_limit = selector.resource.starts_with("limits.");
-    let divisor = selector.divisor.as_ref().and_then(|divisor| divisor.0.parse::<Quantity>().ok());
+    let divisor = selector
+        .divisor
+        .as_ref()
+        .and_then(|divisor| divisor.0.parse::<Quantity>().ok());
     let (amount, divisor) = if resource == "cpu" {
         let fallback = if is_limit { allocatable.0 } else { 0 };
         let divisor = divisor.map_or(1000, |divisor| divisor.milli_value());
-        (amount.map_or(fallback, |amount| amount.milli_value()), divisor)
+        (
+            amount.map_or(fallback, |amount| amount.milli_value()),
+            divisor,
+        )
     } else {
-        let fallback = if is_limit && resource == "memory" { allocatable.1 } else { 0 };
+        let fallback = if is_limit && resource == "memory" {
+            allocatable.1
+        } else {
+            0
+        };
         let divisor = divisor.map_or(1, |divisor| divisor.value());
         (amount.map_or(fallback, |amount| amount.value()), divisor)
     };
@@ -134,9 +182,21 @@ mod tests {
     #[test]
     fn resources_round_up_and_fall_back_to_the_node() {
         resource(json!({"containerName": "c", "resource": "limits.cpu"}), "2");
-        resource(json!({"containerName": "c", "resource": "limits.cpu", "divisor": "1m"}), "1500");
-        resource(json!({"containerName": "c", "resource": "requests.memory", "divisor": "1Mi"}), "100");
-        resource(json!({"containerName": "c", "resource": "limits.memory"}), "1073741824");
-        resource(json!({"containerName": "c", "resource": "requests.cpu"}), "0");
+        resource(
+            json!({"containerName": "c", "resource": "limits.cpu", "divisor": "1m"}),
+            "1500",
+        );
+        resource(
+            json!({"containerName": "c", "resource": "requests.memory", "divisor": "1Mi"}),
+            "100",
+        );
+        resource(
+            json!({"containerName": "c", "resource": "limits.memory"}),
+            "1073741824",
+        );
+        resource(
+            json!({"containerName": "c", "resource": "requests.cpu"}),
+            "0",
+        );
     }
 }

@@ -22,7 +22,10 @@ pub(crate) fn of_pod(spec: &PodSpec, ip: &str, hostname: &str, domain: Option<&s
 
 /// The file of a pod on the host's network: the host's, and its aliases.
 pub(crate) fn of_host(spec: &PodSpec, host: &str) -> String {
-    format!("# Kubernetes-managed hosts file (host network).\n{host}{}", aliases(spec))
+    format!(
+        "# Kubernetes-managed hosts file (host network).\n{host}{}",
+        aliases(spec)
+    )
 }
 
 fn aliases(spec: &PodSpec) -> String {

@@ -1,6 +1,10 @@
 //! Ending containers: the hook before the end, the signal, the wait, the kill.
 
-use std::{collections::HashSet, sync::{Arc, Mutex, PoisonError}, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::{Container as Spec, Pod};
 use tokio::time::Instant;
@@ -34,7 +38,11 @@ pub(super) async fn container(
         && !grace.is_zero()
         && !agent.runtime.is_simulated()
     {
-        let ip = pod.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap_or_default();
+        let ip = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.pod_ip.clone())
+            .unwrap_or_default();
         let run = hook::run(&*agent.runtime, handler, spec, id, &ip, grace);
         let result = tokio::time::timeout(grace, run).await;
         let problem = match result {
@@ -77,7 +85,11 @@ impl Ending {
         futures::future::try_join_all(ends).await?;
         for run in sidecars {
             let left = grace.saturating_sub(begun.elapsed());
-            let left = if grace.is_zero() { grace } else { left.max(MIN_GRACE) };
+            let left = if grace.is_zero() {
+                grace
+            } else {
+                left.max(MIN_GRACE)
+            };
             self.one(agent, pod, run, left).await?;
         }
         Ok(())
@@ -96,7 +108,10 @@ impl Ending {
             hooked.insert(run.id.clone())
         };
         if is_first {
-            let about = spec.map_or_else(|| k8s_runtime::reference(pod), |spec| probe::about(pod, spec));
+            let about = spec.map_or_else(
+                || k8s_runtime::reference(pod),
+                |spec| probe::about(pod, spec),
+            );
             agent.normal(about, "Killing", format!("Stopping container {}", run.name));
         }
         container(agent, pod, spec, &run.id, grace, is_first).await
@@ -106,7 +121,10 @@ impl Ending {
 /// The running containers that end together, and the sidecars that end after them, in order.
 fn in_order<'a>(pod: &Pod, view: &'a PodView) -> (Vec<&'a Container>, Vec<&'a Container>) {
     let position = |run: &Container| {
-        let mut init = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+        let mut init = pod
+            .spec
+            .iter()
+            .flat_map(|spec| spec.init_containers.iter().flatten());
         init.position(|spec| spec.name == run.name && is_sidecar(spec))
     };
     let (mut sidecars, main): (Vec<_>, Vec<_>) =
@@ -117,6 +135,9 @@ fn in_order<'a>(pod: &Pod, view: &'a PodView) -> (Vec<&'a Container>, Vec<&'a Co
 
 fn spec_of<'a>(pod: &'a Pod, name: &str) -> Option<&'a Spec> {
     let spec = pod.spec.as_ref()?;
-    let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let mut all = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten());
     all.find(|spec| spec.name == name)
 }

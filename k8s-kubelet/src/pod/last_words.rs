@@ -14,7 +14,10 @@ const MAX_LINES: usize = 80;
 
 /// Where a run of a container writes its last words, on the node.
 pub(crate) fn path(pod_dir: &Path, container: &str, restart_count: u32) -> PathBuf {
-    pod_dir.join("containers").join(container).join(restart_count.to_string())
+    pod_dir
+        .join("containers")
+        .join(container)
+        .join(restart_count.to_string())
 }
 
 /// The last words of a container that ended; `log` is its log file.
@@ -25,10 +28,18 @@ pub(crate) fn read(pod_dir: &Path, container: &Container, log: &Path) -> String 
         return said;
     }
     let text = tail(log, MAX_LOG * 2).unwrap_or_default();
-    let lines: Vec<_> = text.lines().filter_map(|line| Line::parse(line.as_bytes())).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .filter_map(|line| Line::parse(line.as_bytes()))
+        .collect();
     let recent = &lines[lines.len().saturating_sub(MAX_LINES)..];
-    let text: Vec<u8> = recent.iter().flat_map(|line| line.content_with_newline()).collect();
-    let from = text.len().saturating_sub(usize::try_from(MAX_LOG).unwrap_or(usize::MAX));
+    let text: Vec<u8> = recent
+        .iter()
+        .flat_map(|line| line.content_with_newline())
+        .collect();
+    let from = text
+        .len()
+        .saturating_sub(usize::try_from(MAX_LOG).unwrap_or(usize::MAX));
     String::from_utf8_lossy(&text[from..]).into_owned()
 }
 
@@ -36,7 +47,8 @@ pub(crate) fn read(pod_dir: &Path, container: &Container, log: &Path) -> String 
 fn tail(path: &Path, max: u64) -> Option<String> {
     let mut file = fs::File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(max))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(max)))
+        .ok()?;
     let mut bytes = Vec::new();
     file.take(max).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())

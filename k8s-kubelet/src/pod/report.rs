@@ -6,7 +6,10 @@ use kube::{
     api::{DeleteParams, Patch, PatchParams, Preconditions},
 };
 
-use super::{status, sync::{names, uid}};
+use super::{
+    status,
+    sync::{names, uid},
+};
 
 /// Writes one pod's status.
 pub(super) struct Reporter {
@@ -30,15 +33,36 @@ impl Reporter {
     /// Takes over what others wrote: their conditions. What the agent owns it knows best.
     pub(super) fn see(&mut self, pod: &Pod) {
         let Some(seen) = &pod.status else { return };
-        self.base.nominated_node_name.clone_from(&seen.nominated_node_name);
+        self.base
+            .nominated_node_name
+            .clone_from(&seen.nominated_node_name);
         self.base.resize.clone_from(&seen.resize);
-        let ours = ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"];
-        let own = self.base.conditions.iter().flatten().filter(|known| ours.contains(&known.type_.as_str()));
-        let foreign = seen.conditions.iter().flatten().filter(|seen| !ours.contains(&seen.type_.as_str()));
+        let ours = [
+            "PodReadyToStartContainers",
+            "Initialized",
+            "Ready",
+            "ContainersReady",
+            "PodScheduled",
+        ];
+        let own = self
+            .base
+            .conditions
+            .iter()
+            .flatten()
+            .filter(|known| ours.contains(&known.type_.as_str()));
+        let foreign = seen
+            .conditions
+            .iter()
+            .flatten()
+            .filter(|seen| !ours.contains(&seen.type_.as_str()));
         let merged: Vec<_> = own.chain(foreign).cloned().collect();
         // The binding comes with a condition of ours that was written before us.
         let is_first = self.base.phase.is_none();
-        self.base.conditions = if is_first { seen.conditions.clone() } else { Some(merged) };
+        self.base.conditions = if is_first {
+            seen.conditions.clone()
+        } else {
+            Some(merged)
+        };
     }
 
     /// Writes the status if it differs from what the API has.
@@ -47,7 +71,10 @@ impl Reporter {
             return Ok(());
         };
         let (_, name) = names(pod);
-        let written = self.api.patch_status(name, &PatchParams::default(), &Patch::Strategic(patch)).await;
+        let written = self
+            .api
+            .patch_status(name, &PatchParams::default(), &Patch::Strategic(patch))
+            .await;
         match written {
             Ok(pod) => {
                 self.base = pod.status.unwrap_or_default();

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
-use super::{dns::{self, Resolver}, security};
+use super::{
+    dns::{self, Resolver},
+    security,
+};
 use crate::{
     cri::{
         api::{LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata, PortMapping, Protocol},
@@ -26,10 +29,25 @@ pub(crate) struct Place<'a> {
 }
 
 /// The pod's host name, and its domain if it has one.
-pub(crate) fn hostname(pod: &Pod, spec: &PodSpec, cluster_domain: &str) -> (String, Option<String>) {
-    let own = spec.hostname_override.as_ref().or(spec.hostname.as_ref()).filter(|name| !name.is_empty());
-    let name = own.or(pod.metadata.name.as_ref()).cloned().unwrap_or_default();
-    let name = name.get(..MAX_HOSTNAME).unwrap_or(&name).trim_end_matches(['-', '.']).to_owned();
+pub(crate) fn hostname(
+    pod: &Pod,
+    spec: &PodSpec,
+    cluster_domain: &str,
+) -> (String, Option<String>) {
+    let own = spec
+        .hostname_override
+        .as_ref()
+        .or(spec.hostname.as_ref())
+        .filter(|name| !name.is_empty());
+    let name = own
+        .or(pod.metadata.name.as_ref())
+        .cloned()
+        .unwrap_or_default();
+    let name = name
+        .get(..MAX_HOSTNAME)
+        .unwrap_or(&name)
+        .trim_end_matches(['-', '.'])
+        .to_owned();
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     let subdomain = spec.subdomain.as_deref().filter(|name| !name.is_empty());
     let domain = subdomain.map(|subdomain| format!("{subdomain}.{namespace}.svc.{cluster_domain}"));
@@ -50,7 +68,10 @@ pub(crate) fn config(pod: &Pod, spec: &PodSpec, place: &Place<'_>) -> PodSandbox
     };
     let mut labels = meta.labels.clone().unwrap_or_default();
     labels.extend(label::pod_labels(pod));
-    let sysctls = spec.security_context.iter().flat_map(|context| context.sysctls.iter().flatten());
+    let sysctls = spec
+        .security_context
+        .iter()
+        .flat_map(|context| context.sysctls.iter().flatten());
     PodSandboxConfig {
         metadata: Some(PodSandboxMetadata {
             name: meta.name.clone().unwrap_or_default(),
@@ -61,13 +82,19 @@ pub(crate) fn config(pod: &Pod, spec: &PodSpec, place: &Place<'_>) -> PodSandbox
         hostname,
         log_directory: place.logs.to_string_lossy().into_owned(),
         dns_config: Some(dns::config(&namespace, spec, place.resolver)),
-        port_mappings: if is_on_host { Vec::new() } else { port_mappings(spec) },
+        port_mappings: if is_on_host {
+            Vec::new()
+        } else {
+            port_mappings(spec)
+        },
         labels,
         annotations: meta.annotations.clone().unwrap_or_default(),
         linux: Some(LinuxPodSandboxConfig {
             cgroup_parent: place.cgroup.unwrap_or_default().to_owned(),
             security_context: Some(security::sandbox(spec)),
-            sysctls: sysctls.map(|sysctl| (sysctl.name.clone(), sysctl.value.clone())).collect(),
+            sysctls: sysctls
+                .map(|sysctl| (sysctl.name.clone(), sysctl.value.clone()))
+                .collect(),
             overhead: None,
             resources: Some(crate::cri::api::LinuxContainerResources {
                 cpu_shares: place.limits.cpu_shares,
@@ -82,8 +109,16 @@ pub(crate) fn config(pod: &Pod, spec: &PodSpec, place: &Place<'_>) -> PodSandbox
 
 /// The ports that containers claim on the node.
 fn port_mappings(spec: &PodSpec) -> Vec<PortMapping> {
-    let sidecars = spec.init_containers.iter().flatten().filter(|init| super::actions::is_sidecar(init));
-    let ports = spec.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
+    let sidecars = spec
+        .init_containers
+        .iter()
+        .flatten()
+        .filter(|init| super::actions::is_sidecar(init));
+    let ports = spec
+        .containers
+        .iter()
+        .chain(sidecars)
+        .flat_map(|container| container.ports.iter().flatten());
     ports
         .filter_map(|port| {
             let host_port = port.host_port.filter(|port| *port > 0)?;

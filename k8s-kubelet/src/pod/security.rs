@@ -29,13 +29,22 @@ const MASKED: [&str; 12] = [
     "/sys/devices/virtual/powercap",
 ];
 /// Parts of /proc that containers can't write.
-const READ_ONLY: [&str; 5] =
-    ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY: [&str; 5] = [
+    "/proc/bus",
+    "/proc/fs",
+    "/proc/irq",
+    "/proc/sys",
+    "/proc/sysrq-trigger",
+];
 
 /// Which namespaces a pod shares with the node, and its containers with each other.
 pub(crate) fn namespaces(spec: &PodSpec) -> NamespaceOption {
     let choose = |on_node: Option<bool>, otherwise: NamespaceMode| {
-        let mode = if on_node == Some(true) { NamespaceMode::Node } else { otherwise };
+        let mode = if on_node == Some(true) {
+            NamespaceMode::Node
+        } else {
+            otherwise
+        };
         mode.into()
     };
     let pid = match spec.share_process_namespace {
@@ -53,7 +62,10 @@ pub(crate) fn namespaces(spec: &PodSpec) -> NamespaceOption {
 /// The sandbox's security context.
 pub(crate) fn sandbox(spec: &PodSpec) -> LinuxSandboxSecurityContext {
     let context = spec.security_context.clone().unwrap_or_default();
-    let mut containers = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let mut containers = spec
+        .containers
+        .iter()
+        .chain(spec.init_containers.iter().flatten());
     LinuxSandboxSecurityContext {
         namespace_options: Some(namespaces(spec)),
         run_as_user: context.run_as_user.map(number),
@@ -91,10 +103,17 @@ pub(crate) fn container(
     let is_privileged = is_privileged(Some(&own));
     let is_unmasked = own.proc_mount.as_deref() == Some("Unmasked");
     let paths = |paths: &[&str]| -> Vec<String> {
-        let shown = if is_unmasked || is_privileged { &[] } else { paths };
+        let shown = if is_unmasked || is_privileged {
+            &[]
+        } else {
+            paths
+        };
         shown.iter().map(|path| (*path).to_owned()).collect()
     };
-    let seccomp = own.seccomp_profile.as_ref().or(pod.seccomp_profile.as_ref());
+    let seccomp = own
+        .seccomp_profile
+        .as_ref()
+        .or(pod.seccomp_profile.as_ref());
     Ok(LinuxContainerSecurityContext {
         capabilities: Some(Capability {
             add_capabilities: capabilities.add.unwrap_or_default(),
@@ -181,7 +200,11 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(pod: serde_json::Value, own: serde_json::Value, image: &Image) -> Result<LinuxContainerSecurityContext, String> {
+    fn check(
+        pod: serde_json::Value,
+        own: serde_json::Value,
+        image: &Image,
+    ) -> Result<LinuxContainerSecurityContext, String> {
         let spec: PodSpec = serde_json::from_value(json!({
             "securityContext": pod, "containers": [{"name": "c", "securityContext": own}]
         }))
@@ -208,8 +231,16 @@ mod tests {
             username: "www".into(),
             ..Image::default()
         };
-        assert!(check(non_root.clone(), json!({}), &Image::default()).unwrap_err().contains("image will run as root"));
-        assert!(check(non_root.clone(), json!({}), &named).unwrap_err().contains("non-numeric user (www)"));
+        assert!(
+            check(non_root.clone(), json!({}), &Image::default())
+                .unwrap_err()
+                .contains("image will run as root")
+        );
+        assert!(
+            check(non_root.clone(), json!({}), &named)
+                .unwrap_err()
+                .contains("non-numeric user (www)")
+        );
         assert!(check(non_root.clone(), json!({"runAsUser": 0}), &named).is_err());
         assert!(check(non_root, json!({"runAsUser": 5}), &named).is_ok());
     }
@@ -218,7 +249,12 @@ mod tests {
     fn privileged_containers_see_everything() {
         let context = check(json!({}), json!({"privileged": true}), &Image::default()).unwrap();
         assert!(context.privileged && context.masked_paths.is_empty());
-        let context = check(json!({}), json!({"allowPrivilegeEscalation": false}), &Image::default()).unwrap();
+        let context = check(
+            json!({}),
+            json!({"allowPrivilegeEscalation": false}),
+            &Image::default(),
+        )
+        .unwrap();
         assert!(context.no_new_privs && !context.masked_paths.is_empty());
     }
 }

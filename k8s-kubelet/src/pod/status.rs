@@ -91,7 +91,13 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
     };
     let init: Vec<_> = init_specs
         .iter()
-        .map(|container| build.status(container, facts.base.init_container_statuses.as_deref(), true))
+        .map(|container| {
+            build.status(
+                container,
+                facts.base.init_container_statuses.as_deref(),
+                true,
+            )
+        })
         .collect();
     let main: Vec<_> = spec
         .containers
@@ -111,7 +117,11 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
         phase: Some(phase.to_owned()),
         qos_class: Some(k8s_apimachinery::pod::qos::class(facts.pod).to_string()),
         observed_generation: facts.pod.metadata.generation,
-        start_time: facts.base.start_time.clone().or_else(|| Some(second(facts.now))),
+        start_time: facts
+            .base
+            .start_time
+            .clone()
+            .or_else(|| Some(second(facts.now))),
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(main),
         ephemeral_container_statuses: ephemeral,
@@ -148,16 +158,32 @@ fn is_initialized(init: &[Spec], facts: &Facts<'_>) -> bool {
 }
 
 fn is_succeeded(status: &ContainerStatus) -> bool {
-    let terminated = status.state.as_ref().and_then(|state| state.terminated.as_ref());
+    let terminated = status
+        .state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
     terminated.is_some_and(|terminated| terminated.exit_code == 0)
 }
 
 fn addresses(facts: &Facts<'_>, spec: &PodSpec, status: &mut PodStatus) {
     let host_ips = facts.host_ips;
     status.host_ip = host_ips.first().cloned();
-    status.host_ips = Some(host_ips.iter().map(|ip| HostIP { ip: ip.clone() }).collect());
-    let own = facts.view.ready_sandbox().map(|sandbox| sandbox.ips.clone()).unwrap_or_default();
-    let ips = if spec.host_network == Some(true) { host_ips.to_vec() } else { own };
+    status.host_ips = Some(
+        host_ips
+            .iter()
+            .map(|ip| HostIP { ip: ip.clone() })
+            .collect(),
+    );
+    let own = facts
+        .view
+        .ready_sandbox()
+        .map(|sandbox| sandbox.ips.clone())
+        .unwrap_or_default();
+    let ips = if spec.host_network == Some(true) {
+        host_ips.to_vec()
+    } else {
+        own
+    };
     if ips.is_empty() {
         // A pod keeps showing the address it had.
         status.pod_ip = facts.base.pod_ip.clone();
@@ -191,7 +217,10 @@ fn phase(
     let (mut waiting, mut running, mut stopped, mut succeeded) = (0, 0, 0, 0);
     for status in main {
         let state = status.state.clone().unwrap_or_default();
-        let last = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+        let last = status
+            .last_state
+            .as_ref()
+            .and_then(|last| last.terminated.as_ref());
         match (&state.running, &state.terminated, last) {
             (Some(_), ..) => running += 1,
             (None, Some(end), _) => {
@@ -208,7 +237,11 @@ fn phase(
     }
     let is_over = running == 0 && waiting == 0 && stopped > 0;
     if is_ending && is_over {
-        return if stopped == succeeded { "Succeeded" } else { "Failed" };
+        return if stopped == succeeded {
+            "Succeeded"
+        } else {
+            "Failed"
+        };
     }
     if pending_init && running == 0 && stopped == 0 || waiting > 0 {
         return "Pending";

@@ -3,14 +3,11 @@
 //! What fails is noted as the container's waiting reason and tried again later; what can wait for
 //! long (pulls, hooks, missing objects) gives way as soon as the pod is to end.
 
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Container, ObjectReference, Pod, PodIP, PodSpec, Secret, Service};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Container, ObjectReference, Pod, PodIP, PodSpec, Secret, Service,
+};
 
 use super::{
     actions::{Plan, SandboxAction, Start, Stop},
@@ -54,7 +51,8 @@ impl Syncer {
     /// Notes which containers are in back-off, and says so.
     pub(super) fn note_backoff(&mut self, pod: &Pod, plan: &Plan<'_>) {
         self.waiting.retain(|name, reason| {
-            reason.reason != "CrashLoopBackOff" || plan.waiting.iter().any(|waiting| waiting.name == *name)
+            reason.reason != "CrashLoopBackOff"
+                || plan.waiting.iter().any(|waiting| waiting.name == *name)
         });
         let key = full_name(pod);
         for waiting in &plan.waiting {
@@ -67,7 +65,8 @@ impl Syncer {
             let before = self.waiting.insert(name.clone(), reason.clone());
             if before.as_ref() != Some(&reason) {
                 let message = format!("Back-off restarting failed container {name} in pod {key}");
-                self.agent.warning(self.about(pod, name), "BackOff", message);
+                self.agent
+                    .warning(self.about(pod, name), "BackOff", message);
             }
         }
     }
@@ -104,7 +103,9 @@ impl Syncer {
             if self.mailbox.stop.is_cancelled() {
                 return Ok(());
             }
-            let started = self.start(&pod, spec, start, &sandbox_id, &config, &mounted).await;
+            let started = self
+                .start(&pod, spec, start, &sandbox_id, &config, &mounted)
+                .await;
             match started {
                 Ok(()) => {
                     self.waiting.remove(&start.container.name);
@@ -121,7 +122,9 @@ impl Syncer {
     fn about(&self, pod: &Pod, container: &str) -> ObjectReference {
         let spec = pod.spec.as_ref();
         let mut all = spec.into_iter().flat_map(|spec| {
-            spec.containers.iter().chain(spec.init_containers.iter().flatten())
+            spec.containers
+                .iter()
+                .chain(spec.init_containers.iter().flatten())
         });
         match all.find(|known| known.name == container) {
             Some(known) => crate::probe::about(pod, known),
@@ -138,7 +141,10 @@ impl Syncer {
 
     /// Ends a container that is to be started again, or that a probe gave up.
     async fn stop(&self, pod: &Pod, spec: &PodSpec, stop: &Stop) -> Result<(), Unfinished> {
-        let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+        let mut all = spec
+            .containers
+            .iter()
+            .chain(spec.init_containers.iter().flatten());
         let container = all.find(|container| container.name == stop.name);
         let probe = container.and_then(|container| match stop.probe {
             Some(Fatal::Startup) => container.startup_probe.as_ref(),
@@ -148,8 +154,10 @@ impl Syncer {
         let own = probe.and_then(|probe| probe.termination_grace_period_seconds);
         let grace = own.or(spec.termination_grace_period_seconds).unwrap_or(30);
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
-        self.agent.normal(self.about(pod, &stop.name), "Killing", stop.message.clone());
-        let result = super::kill::container(&self.agent, pod, container, &stop.id, grace, true).await;
+        self.agent
+            .normal(self.about(pod, &stop.name), "Killing", stop.message.clone());
+        let result =
+            super::kill::container(&self.agent, pod, container, &stop.id, grace, true).await;
         self.check(result)
     }
 
@@ -163,11 +171,16 @@ impl Syncer {
         }
         let about = || k8s_runtime::reference(pod);
         if let (Some(groups), Some(group)) = (&self.agent.cgroups, self.agent.cgroup(pod)) {
-            groups.create(&group, limit::pod_limits(pod)).map_err(|error| {
-                let message = format!("unable to ensure pod container exists: failed to create container: {error}");
-                self.agent.warning(about(), "FailedCreatePodContainer", message);
-                Unfinished
-            })?;
+            groups
+                .create(&group, limit::pod_limits(pod))
+                .map_err(|error| {
+                    let message = format!(
+                        "unable to ensure pod container exists: failed to create container: {error}"
+                    );
+                    self.agent
+                        .warning(about(), "FailedCreatePodContainer", message);
+                    Unfinished
+                })?;
         }
         let dir = self.agent.config.pod_dir(uid(pod));
         match self.agent.volumes.set_up(pod, &dir).await {
@@ -196,7 +209,12 @@ impl Syncer {
         let cgroup = agent.cgroup(pod);
         let attempt = match plan.sandbox {
             SandboxAction::Create(attempt) => attempt,
-            _ => agent.pleg.view(uid(pod)).sandboxes.first().map_or(0, |sandbox| sandbox.attempt),
+            _ => agent
+                .pleg
+                .view(uid(pod))
+                .sandboxes
+                .first()
+                .map_or(0, |sandbox| sandbox.attempt),
         };
         let place = Place {
             attempt,
@@ -208,7 +226,10 @@ impl Syncer {
         let config = sandbox::config(pod, spec, &place);
         if let SandboxAction::Keep(id) = &plan.sandbox {
             let view = agent.pleg.view(uid(pod));
-            let ips = view.ready_sandbox().map(|sandbox| sandbox.ips.clone()).unwrap_or_default();
+            let ips = view
+                .ready_sandbox()
+                .map(|sandbox| sandbox.ips.clone())
+                .unwrap_or_default();
             return Ok((config, id.clone(), ips));
         }
         if !agent.runtime.is_simulated()
@@ -226,7 +247,11 @@ impl Syncer {
             Ok((id, ips)) => Ok((config, id, ips)),
             Err(error) => {
                 let message = format!("Failed to create pod sandbox: {error}");
-                agent.warning(k8s_runtime::reference(pod), "FailedCreatePodSandBox", message);
+                agent.warning(
+                    k8s_runtime::reference(pod),
+                    "FailedCreatePodSandBox",
+                    message,
+                );
                 Err(Unfinished)
             }
         }
@@ -241,7 +266,10 @@ impl Syncer {
             return;
         }
         let text = if spec.host_network == Some(true) {
-            hosts::of_host(spec, &std::fs::read_to_string("/etc/hosts").unwrap_or_default())
+            hosts::of_host(
+                spec,
+                &std::fs::read_to_string("/etc/hosts").unwrap_or_default(),
+            )
         } else {
             let (name, domain) = sandbox::hostname(pod, spec, &self.agent.config.cluster_domain);
             let ip = ips.first().map(String::as_str).unwrap_or_default();
@@ -277,7 +305,10 @@ impl Syncer {
             recorder: &agent.recorder,
             objects: &agent.objects,
         };
-        let ensured = self.mailbox.stop.run_until_cancelled(agent.images.ensure(container, &pull));
+        let ensured = self
+            .mailbox
+            .stop
+            .run_until_cancelled(agent.images.ensure(container, &pull));
         let image = match ensured.await {
             Some(image) => image?,
             None => return Err(Reason::new("ContainerCreating", "")),
@@ -318,15 +349,23 @@ impl Syncer {
         let mut env = Vec::new();
         if !is_simulated {
             env = self.environment(pod, spec, container).await?;
-            make_last_words(&last_words).map_err(|error| format!("{}: {error}", last_words.display()))?;
-            let log = agent.config.pod_logs(names(pod).0, names(pod).1, uid(pod)).join(&container.name);
+            make_last_words(&last_words)
+                .map_err(|error| format!("{}: {error}", last_words.display()))?;
+            let log = agent
+                .config
+                .pod_logs(names(pod).0, names(pod).1, uid(pod))
+                .join(&container.name);
             std::fs::create_dir_all(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         }
         let mut simulated;
         let mounted = match is_simulated {
             true => {
                 // Nothing is mounted, and nothing looks.
-                let names = container.volume_mounts.iter().flatten().map(|mount| mount.name.clone());
+                let names = container
+                    .volume_mounts
+                    .iter()
+                    .flatten()
+                    .map(|mount| mount.name.clone());
                 simulated = Mounted::new();
                 simulated.extend(names.map(|name| (name, PathBuf::from("/"))));
                 &simulated
@@ -378,7 +417,9 @@ impl Syncer {
             _ => objects.services(namespace),
         };
         let default = objects.services("default");
-        let api = default.iter().filter(|service| service.metadata.name.as_deref() == Some("kubernetes"));
+        let api = default
+            .iter()
+            .filter(|service| service.metadata.name.as_deref() == Some("kubernetes"));
         let services: Vec<&Service> = api.chain(&own).map(|service| &**service).collect();
         let machine = &self.agent.machine;
         let sources = env::Sources {
@@ -393,22 +434,42 @@ impl Syncer {
 
     /// Runs the hook after the start; a container whose hook fails is killed.
     async fn post_start(&self, pod: &Pod, container: &Container, id: &str) -> Result<(), Reason> {
-        let handler = container.lifecycle.as_ref().and_then(|lifecycle| lifecycle.post_start.as_ref());
+        let handler = container
+            .lifecycle
+            .as_ref()
+            .and_then(|lifecycle| lifecycle.post_start.as_ref());
         let Some(handler) = handler.filter(|_| !self.agent.runtime.is_simulated()) else {
             return Ok(());
         };
-        let ip = pod.status.as_ref().and_then(|status| status.pod_ip.clone()).unwrap_or_default();
-        let run = hook::run(&*self.agent.runtime, handler, container, id, &ip, POST_START_TIMEOUT);
+        let ip = pod
+            .status
+            .as_ref()
+            .and_then(|status| status.pod_ip.clone())
+            .unwrap_or_default();
+        let run = hook::run(
+            &*self.agent.runtime,
+            handler,
+            container,
+            id,
+            &ip,
+            POST_START_TIMEOUT,
+        );
         let Some(Err(message)) = self.mailbox.stop.run_until_cancelled(run).await else {
             return Ok(());
         };
         let about = self.about(pod, &container.name);
         let message = format!("PostStartHook failed: {message}");
-        self.agent.warning(about.clone(), "FailedPostStartHook", message.clone());
+        self.agent
+            .warning(about.clone(), "FailedPostStartHook", message.clone());
         self.agent.normal(about, "Killing", "FailedPostStartHook");
-        let grace = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds).unwrap_or(30);
+        let grace = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.termination_grace_period_seconds)
+            .unwrap_or(30);
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
-        let killed = super::kill::container(&self.agent, pod, Some(container), id, grace, true).await;
+        let killed =
+            super::kill::container(&self.agent, pod, Some(container), id, grace, true).await;
         if let Err(error) = killed {
             tracing::warn!(%error, "a container whose hook failed can't be killed");
         }
@@ -420,7 +481,8 @@ impl Syncer {
         let dir = self.agent.config.pod_dir(uid(pod));
         if let Err((volume, error)) = self.agent.volumes.update(pod, &dir).await {
             let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {error}");
-            self.agent.warning(k8s_runtime::reference(pod), "FailedMount", message);
+            self.agent
+                .warning(k8s_runtime::reference(pod), "FailedMount", message);
         }
     }
 
@@ -452,14 +514,20 @@ fn make_last_words(path: &std::path::Path) -> std::io::Result<()> {
 /// The pod with the addresses that it has just got, which the API doesn't know yet.
 fn with_addresses(pod: &Pod, ips: &[String], host_ips: &[String]) -> Pod {
     let mut pod = pod.clone();
-    let is_on_host = pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
+    let is_on_host = pod
+        .spec
+        .as_ref()
+        .is_some_and(|spec| spec.host_network == Some(true));
     let ips = if is_on_host { host_ips } else { ips };
     let status = pod.status.get_or_insert_default();
     status.pod_ip = ips.first().cloned();
     status.pod_ips = Some(ips.iter().map(|ip| PodIP { ip: ip.clone() }).collect());
     status.host_ip = host_ips.first().cloned();
     status.host_ips = Some(
-        host_ips.iter().map(|ip| k8s_openapi::api::core::v1::HostIP { ip: ip.clone() }).collect(),
+        host_ips
+            .iter()
+            .map(|ip| k8s_openapi::api::core::v1::HostIP { ip: ip.clone() })
+            .collect(),
     );
     pod
 }
@@ -472,7 +540,10 @@ pub(super) fn uid(pod: &Pod) -> &str {
 /// The pod's namespace and name.
 pub(super) fn names(pod: &Pod) -> (&str, &str) {
     let meta = &pod.metadata;
-    (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+    (
+        meta.namespace.as_deref().unwrap_or_default(),
+        meta.name.as_deref().unwrap_or_default(),
+    )
 }
 
 /// `name_namespace(uid)`: how messages name a pod for good.

@@ -13,19 +13,15 @@ use tokio_util::sync::CancellationToken;
 use super::{
     actions::{self, Observed},
     backoff::CrashBackoff,
-    cleanup, kill::Ending, last_words,
+    cleanup,
+    kill::Ending,
+    last_words,
     mailbox::Mailbox,
     report::Reporter,
     status::{self, Facts, Reason},
     sync::{Syncer, names, uid},
 };
-use crate::{
-    agent::Agent,
-    cri::ContainerState,
-    event::Event,
-    pleg::PodView,
-    probe::Probes,
-};
+use crate::{agent::Agent, cri::ContainerState, event::Event, pleg::PodView, probe::Probes};
 
 /// How often volumes that follow the API are brought up to date.
 const VOLUME_UPDATE: Duration = Duration::from_secs(30);
@@ -108,7 +104,10 @@ impl Worker {
                     self.syncer.update_volumes(&self.pod).await;
                     next_update = Instant::now() + VOLUME_UPDATE;
                 }
-                wake = earlier(wake, Some(next_update.saturating_duration_since(Instant::now())));
+                wake = earlier(
+                    wake,
+                    Some(next_update.saturating_duration_since(Instant::now())),
+                );
             }
             wake = earlier(wake, self.deadline());
             self.rest(wake).await;
@@ -177,8 +176,14 @@ impl Worker {
         if self.agent.runtime.is_simulated() {
             return view;
         }
-        let is_on_host = self.pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
-        let own = view.ready_sandbox().and_then(|sandbox| sandbox.ips.first().cloned());
+        let is_on_host = self
+            .pod
+            .spec
+            .as_ref()
+            .is_some_and(|spec| spec.host_network == Some(true));
+        let own = view
+            .ready_sandbox()
+            .and_then(|sandbox| sandbox.ips.first().cloned());
         let host = self.agent.host_ips().into_iter().next();
         let ip = if is_on_host { host } else { own }.unwrap_or_default();
         self.probes.follow(&self.pod, &view, &ip);
@@ -187,7 +192,11 @@ impl Worker {
         let (namespace, name) = names(&self.pod);
         let config = &self.agent.config;
         let logs = config.pod_logs(namespace, name, uid(&self.pod));
-        for run in view.containers.iter().filter(|run| run.state == ContainerState::Exited) {
+        for run in view
+            .containers
+            .iter()
+            .filter(|run| run.state == ContainerState::Exited)
+        {
             self.last_words.entry(run.id.clone()).or_insert_with(|| {
                 let log = config.container_log(&logs, &run.name, run.restart_count);
                 last_words::read(&config.pod_dir(uid(&self.pod)), run, &log)
@@ -215,7 +224,10 @@ impl Worker {
 
     /// Whether the API says that the pod ended in an earlier life of the agent.
     fn has_ended(&self) -> bool {
-        matches!(self.reporter.base.phase.as_deref(), Some("Succeeded" | "Failed"))
+        matches!(
+            self.reporter.base.phase.as_deref(),
+            Some("Succeeded" | "Failed")
+        )
     }
 
     /// Whether the pod has nothing more to run, or has run for too long.
@@ -223,7 +235,11 @@ impl Worker {
         if self.deadline().is_some_and(|left| left.is_zero()) {
             let message = "Pod was active on the node longer than the specified deadline";
             self.failure = Some(Reason::new("DeadlineExceeded", message));
-            self.agent.normal(k8s_runtime::reference(&*self.pod), "DeadlineExceeded", message);
+            self.agent.normal(
+                k8s_runtime::reference(&*self.pod),
+                "DeadlineExceeded",
+                message,
+            );
             return true;
         }
         let view = self.agent.pleg.view(uid(&self.pod));
@@ -236,7 +252,11 @@ impl Worker {
         let allowed = self.pod.spec.as_ref()?.active_deadline_seconds?;
         let started = self.reporter.base.start_time.as_ref()?.0;
         let end = Timestamp::from_second(started.as_second().saturating_add(allowed)).ok()?;
-        Some(end.duration_since(self.agent.now()).try_into().unwrap_or_default())
+        Some(
+            end.duration_since(self.agent.now())
+                .try_into()
+                .unwrap_or_default(),
+        )
     }
 
     /// Keeps the newest run of each container and the one before; removes older ones and their logs.
@@ -245,17 +265,33 @@ impl Worker {
         let (namespace, name) = names(&self.pod);
         let logs = self.agent.config.pod_logs(namespace, name, uid(&self.pod));
         for (i, run) in view.containers.iter().enumerate() {
-            let newer = view.containers[..i].iter().filter(|other| other.name == run.name).count();
+            let newer = view.containers[..i]
+                .iter()
+                .filter(|other| other.name == run.name)
+                .count();
             if newer < 2 || run.state != ContainerState::Exited {
                 continue;
             }
-            if self.agent.runtime.remove_container(&run.id).await.is_ok() && !self.agent.runtime.is_simulated() {
-                let log = self.agent.config.container_log(&logs, &run.name, run.restart_count);
+            if self.agent.runtime.remove_container(&run.id).await.is_ok()
+                && !self.agent.runtime.is_simulated()
+            {
+                let log = self
+                    .agent
+                    .config
+                    .container_log(&logs, &run.name, run.restart_count);
                 let _ = tokio::fs::remove_file(log).await;
             }
         }
-        for sandbox in view.sandboxes.iter().skip(1).filter(|sandbox| !sandbox.is_ready) {
-            let is_empty = view.containers.iter().all(|run| run.sandbox_id != sandbox.id);
+        for sandbox in view
+            .sandboxes
+            .iter()
+            .skip(1)
+            .filter(|sandbox| !sandbox.is_ready)
+        {
+            let is_empty = view
+                .containers
+                .iter()
+                .all(|run| run.sandbox_id != sandbox.id);
             if is_empty && let Err(error) = self.agent.runtime.remove_sandbox(&sandbox.id).await {
                 tracing::debug!(%error, "an old sandbox stays for now");
             }
@@ -330,7 +366,10 @@ impl Worker {
                 Err(error) => tracing::debug!(error, "volumes or group stay for now"),
             }
         }
-        tracing::warn!(pod = names(&self.pod).1, "volumes or group are left to housekeeping");
+        tracing::warn!(
+            pod = names(&self.pod).1,
+            "volumes or group are left to housekeeping"
+        );
     }
 
     async fn report_end(&mut self) {
@@ -356,7 +395,8 @@ impl Worker {
                 is_asked = self.reporter.delete(&self.pod).await.is_ok();
             }
             let is_pending = is_deleted && !is_asked;
-            self.rest(is_pending.then_some(Duration::from_secs(1))).await;
+            self.rest(is_pending.then_some(Duration::from_secs(1)))
+                .await;
         }
         while let Err(error) = cleanup::ended(&self.agent, &self.pod).await {
             tracing::warn!(pod = names(&self.pod).1, %error, "traces of a pod stay for now");
@@ -368,7 +408,10 @@ impl Worker {
 
 /// How long the pod's containers may take to end.
 fn grace(pod: &Pod, is_gone: bool) -> Duration {
-    let spec = pod.spec.as_ref().and_then(|spec| spec.termination_grace_period_seconds);
+    let spec = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.termination_grace_period_seconds);
     let seconds = match pod.metadata.deletion_grace_period_seconds {
         // Deleted by force: nobody waits for it.
         _ if is_gone && pod.metadata.deletion_timestamp.is_none() => 1,

@@ -12,10 +12,16 @@ mod health {
     tonic::include_proto!("grpc.health.v1");
 }
 
-use health::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
+use health::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 pub(super) async fn check(host: &str, port: u16, service: &str, timeout: Duration) -> Outcome {
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let host = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     let Ok(endpoint) = Endpoint::from_shared(format!("http://{host}:{port}")) else {
         return Outcome::Error(format!("invalid address {host}:{port}"));
     };
@@ -30,7 +36,9 @@ pub(super) async fn check(host: &str, port: u16, service: &str, timeout: Duratio
         answer.map_err(|status| format!("error: health rpc failed: {}", status.message()))
     };
     match tokio::time::timeout(timeout, call).await {
-        Err(_) => Outcome::Failure(format!("timeout: health rpc did not complete within {timeout:?}")),
+        Err(_) => Outcome::Failure(format!(
+            "timeout: health rpc did not complete within {timeout:?}"
+        )),
         Ok(Err(message)) => Outcome::Failure(message),
         Ok(Ok(answer)) => match answer.into_inner().status() {
             ServingStatus::Serving => Outcome::Success,

@@ -35,11 +35,23 @@ pub(crate) async fn get(
         Ok(port) => port,
         Err(message) => return Outcome::Error(message),
     };
-    let host = action.host.as_deref().filter(|host| !host.is_empty()).unwrap_or(pod_ip);
+    let host = action
+        .host
+        .as_deref()
+        .filter(|host| !host.is_empty())
+        .unwrap_or(pod_ip);
     let path = action.path.as_deref().unwrap_or("/");
-    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
     let is_tls = action.scheme.as_deref() == Some("HTTPS");
-    let literal = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let literal = if host.contains(':') {
+        format!("[{host}]")
+    } else {
+        host.to_owned()
+    };
     let scheme = if is_tls { "https" } else { "http" };
     let url = format!("{scheme}://{literal}:{port}{path}");
 
@@ -63,20 +75,26 @@ pub(crate) async fn get(
         Err(error) => return Outcome::Error(error.to_string()),
     };
     let exchange = async {
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| {
-            format!("dial tcp {literal}:{port}: connect: {}", plain(&error))
-        })?;
+        let stream = TcpStream::connect((host, port))
+            .await
+            .map_err(|error| format!("dial tcp {literal}:{port}: connect: {}", plain(&error)))?;
         if !is_tls {
             return send(stream, request).await;
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
         let connector = TlsConnector::from(Arc::new(trusting()));
-        let stream = connector.connect(name, stream).await.map_err(|error| error.to_string())?;
+        let stream = connector
+            .connect(name, stream)
+            .await
+            .map_err(|error| error.to_string())?;
         send(stream, request).await
     };
     match tokio::time::timeout(timeout, exchange).await {
         Ok(Ok(status)) if (200..400).contains(&status.as_u16()) => Outcome::Success,
-        Ok(Ok(status)) => Outcome::Failure(format!("HTTP probe failed with statuscode: {}", status.as_u16())),
+        Ok(Ok(status)) => Outcome::Failure(format!(
+            "HTTP probe failed with statuscode: {}",
+            status.as_u16()
+        )),
         Ok(Err(error)) => Outcome::Failure(format!("Get \"{url}\": {error}")),
         Err(_) => Outcome::Failure(format!(
             "Get \"{url}\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
@@ -91,7 +109,10 @@ where
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let exchange = async {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
         let status = response.status();
         // Read what comes, so that the server doesn't see a reset; its words don't matter.
         let _ = Limited::new(response.into_body(), MAX_BODY).collect().await;
@@ -170,7 +191,9 @@ mod tests {
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut request = [0; 1024];
-            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request).await.unwrap();
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut request)
+                .await
+                .unwrap();
             stream.write_all(answer.as_bytes()).await.unwrap();
             let mut rest = Vec::new();
             let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
@@ -179,17 +202,32 @@ mod tests {
             port: IntOrString::Int(port.into()),
             ..HTTPGetAction::default()
         };
-        let outcome = get(&action, &Container::default(), "127.0.0.1", Duration::from_secs(5)).await;
+        let outcome = get(
+            &action,
+            &Container::default(),
+            "127.0.0.1",
+            Duration::from_secs(5),
+        )
+        .await;
         server.abort();
         outcome
     }
 
     #[tokio::test]
     async fn statuses_below_400_are_well() {
-        assert_eq!(probe_against("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await, Outcome::Success);
-        assert_eq!(probe_against("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n").await, Outcome::Success);
+        assert_eq!(
+            probe_against("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await,
+            Outcome::Success
+        );
+        assert_eq!(
+            probe_against("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n").await,
+            Outcome::Success
+        );
         let failure = Outcome::Failure("HTTP probe failed with statuscode: 503".into());
-        assert_eq!(probe_against("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n").await, failure);
+        assert_eq!(
+            probe_against("HTTP/1.1 503 No\r\ncontent-length: 0\r\n\r\n").await,
+            failure
+        );
     }
 
     #[tokio::test]
@@ -202,7 +240,13 @@ mod tests {
             path: Some("healthz".into()),
             ..HTTPGetAction::default()
         };
-        let outcome = get(&action, &Container::default(), "127.0.0.1", Duration::from_secs(5)).await;
+        let outcome = get(
+            &action,
+            &Container::default(),
+            "127.0.0.1",
+            Duration::from_secs(5),
+        )
+        .await;
         let message = format!(
             "Get \"http://127.0.0.1:{port}/healthz\": dial tcp 127.0.0.1:{port}: connect: connection refused"
         );

@@ -33,12 +33,19 @@ pub(crate) fn port(port: &IntOrString, container: &Container) -> Result<u16, Str
         IntOrString::String(name) => {
             let mut ports = container.ports.iter().flatten();
             let named = ports.find(|port| port.name.as_deref() == Some(name));
-            named.map(|port| port.container_port).or_else(|| name.parse().ok())
+            named
+                .map(|port| port.container_port)
+                .or_else(|| name.parse().ok())
         }
     };
-    let number = number.and_then(|number| u16::try_from(number).ok()).filter(|number| *number > 0);
+    let number = number
+        .and_then(|number| u16::try_from(number).ok())
+        .filter(|number| *number > 0);
     number.ok_or_else(|| match port {
         IntOrString::Int(number) => format!("invalid port number: {number}"),
-        IntOrString::String(name) => format!("couldn't find port {name:?} of container {:?}", container.name),
+        IntOrString::String(name) => format!(
+            "couldn't find port {name:?} of container {:?}",
+            container.name
+        ),
     })
 }

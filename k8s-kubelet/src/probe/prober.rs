@@ -11,7 +11,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use k8s_runtime::EventRecorder;
-use tokio::{sync::{mpsc, watch}, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 
 use super::{Fatal, Outcome, Verdict, Verdicts, exec, grpc, http, port, tcp};
 use crate::{
@@ -64,7 +67,12 @@ impl Probes {
         self.tasks.retain(|id, _| is_running(id));
         self.verdicts().retain(|id, _| is_running(id));
         let Some(spec) = &pod.spec else { return };
-        for container in spec.init_containers.iter().flatten().chain(&spec.containers) {
+        for container in spec
+            .init_containers
+            .iter()
+            .flatten()
+            .chain(&spec.containers)
+        {
             let probes = [
                 (Purpose::Startup, &container.startup_probe),
                 (Purpose::Liveness, &container.liveness_probe),
@@ -73,7 +81,10 @@ impl Probes {
             if probes.iter().all(|(_, probe)| probe.is_none()) {
                 continue;
             }
-            let Some(run) = view.latest(&container.name).filter(|run| is_running(&run.id)) else {
+            let Some(run) = view
+                .latest(&container.name)
+                .filter(|run| is_running(&run.id))
+            else {
                 continue;
             };
             if self.tasks.contains_key(&run.id) {
@@ -129,7 +140,11 @@ pub(crate) fn about(pod: &Pod, container: &Container) -> ObjectReference {
         let mut init = spec.init_containers.iter().flatten();
         init.any(|other| other.name == container.name)
     });
-    let list = if is_init { "initContainers" } else { "containers" };
+    let list = if is_init {
+        "initContainers"
+    } else {
+        "containers"
+    };
     ObjectReference {
         field_path: Some(format!("spec.{list}{{{}}}", container.name)),
         ..k8s_runtime::reference(pod)
@@ -165,13 +180,20 @@ impl Prober {
             Duration::from_secs(u64::try_from(value).unwrap_or(1))
         };
         let delay = seconds(self.probe.initial_delay_seconds, 0);
-        let age = self.since.map(|since| Timestamp::now().duration_since(since));
-        let age = age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default();
+        let age = self
+            .since
+            .map(|since| Timestamp::now().duration_since(since));
+        let age = age
+            .and_then(|age| Duration::try_from(age).ok())
+            .unwrap_or_default();
         tokio::time::sleep(delay.saturating_sub(age)).await;
 
         let period = seconds(self.probe.period_seconds, 10);
         let threshold = |value: Option<i32>, default: u32| {
-            value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(default)
+            value
+                .and_then(|value| u32::try_from(value).ok())
+                .filter(|value| *value > 0)
+                .unwrap_or(default)
         };
         let needed = threshold(self.probe.success_threshold, 1);
         let allowed = threshold(self.probe.failure_threshold, 3);
@@ -186,12 +208,15 @@ impl Prober {
                     (successes, failures) = (0, failures + 1);
                     let purpose = self.name();
                     let message = format!("{purpose} probe failed: {message}");
-                    self.recorder.warning(self.about.clone(), "Unhealthy", message);
+                    self.recorder
+                        .warning(self.about.clone(), "Unhealthy", message);
                 }
                 Outcome::Error(message) => {
                     let purpose = self.name();
-                    let message = format!("{purpose} probe errored and resulted in unknown state: {message}");
-                    self.recorder.warning(self.about.clone(), "Unhealthy", message);
+                    let message =
+                        format!("{purpose} probe errored and resulted in unknown state: {message}");
+                    self.recorder
+                        .warning(self.about.clone(), "Unhealthy", message);
                     continue;
                 }
             }

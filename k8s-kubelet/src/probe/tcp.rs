@@ -9,7 +9,10 @@ use super::Outcome;
 pub(super) async fn dial(host: &str, port: u16, timeout: Duration) -> Outcome {
     match tokio::time::timeout(timeout, TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => Outcome::Success,
-        Ok(Err(error)) => Outcome::Failure(format!("dial tcp {host}:{port}: connect: {}", plain(&error))),
+        Ok(Err(error)) => Outcome::Failure(format!(
+            "dial tcp {host}:{port}: connect: {}",
+            plain(&error)
+        )),
         Err(_) => Outcome::Failure(format!("dial tcp {host}:{port}: i/o timeout")),
     }
 }

@@ -127,7 +127,8 @@ impl Cgroups {
                     }
                     _ => {}
                 }
-                if matches!(&mount.kind, Kind::V1(names) if names.iter().any(|name| name == "cpuset")) {
+                if matches!(&mount.kind, Kind::V1(names) if names.iter().any(|name| name == "cpuset"))
+                {
                     inherit_cpuset(&dir, &child)?;
                 }
                 dir = child;
@@ -151,7 +152,9 @@ fn hierarchies(mountinfo: &str) -> Vec<Mount> {
         let mut right = right.split(' ');
         match (right.next(), right.nth(1)) {
             (Some("cgroup"), Some(options)) => {
-                let names = options.split(',').filter(|name| *name != "rw" && *name != "ro");
+                let names = options
+                    .split(',')
+                    .filter(|name| *name != "rw" && *name != "ro");
                 let names = names.map(str::to_owned).collect();
                 v1.push(Mount {
                     path,
@@ -279,7 +282,10 @@ mod tests {
         let named = line("/sys/fs/cgroup/systemd", "cgroup", "rw,name=systemd");
         let unified = line("/sys/fs/cgroup/unified", "cgroup2", "rw");
         let kinds = |table: String| -> Vec<Kind> {
-            hierarchies(&table).into_iter().map(|mount| mount.kind).collect()
+            hierarchies(&table)
+                .into_iter()
+                .map(|mount| mount.kind)
+                .collect()
         };
         let v1 = |names: &[&str]| Kind::V1(names.iter().map(|name| (*name).to_owned()).collect());
         assert_eq!(

@@ -57,11 +57,18 @@ pub fn pod_limits(pod: &Pod) -> PodLimits {
     let is_limited = |name: &str| {
         let spec = pod.spec.as_ref();
         let on_pod = spec.and_then(|spec| spec.resources.as_ref()?.limits.as_ref());
-        let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
-        let init = spec.and_then(|spec| spec.init_containers.as_deref()).unwrap_or_default();
+        let containers = spec
+            .map(|spec| spec.containers.as_slice())
+            .unwrap_or_default();
+        let init = spec
+            .and_then(|spec| spec.init_containers.as_deref())
+            .unwrap_or_default();
         on_pod.is_some_and(|limits| limits.contains_key(name))
             || containers.iter().chain(init).all(|container| {
-                let limits = container.resources.as_ref().and_then(|all| all.limits.as_ref());
+                let limits = container
+                    .resources
+                    .as_ref()
+                    .and_then(|all| all.limits.as_ref());
                 limits.is_some_and(|limits| limits.contains_key(name))
             })
     };
@@ -70,13 +77,25 @@ pub fn pod_limits(pod: &Pod) -> PodLimits {
             QosClass::BestEffort => MIN_SHARES,
             _ => cpu_shares(requests.milli_cpu),
         },
-        cpu_quota: if is_limited("cpu") { cpu_quota(limits.milli_cpu) } else { 0 },
-        memory: if is_limited("memory") { limits.memory } else { 0 },
+        cpu_quota: if is_limited("cpu") {
+            cpu_quota(limits.milli_cpu)
+        } else {
+            0
+        },
+        memory: if is_limited("memory") {
+            limits.memory
+        } else {
+            0
+        },
     }
 }
 
 /// One container's limits; `capacity` is the node's memory in bytes.
-pub fn container_limits(pod: &Pod, container: &Container, capacity: i64) -> LinuxContainerResources {
+pub fn container_limits(
+    pod: &Pod,
+    container: &Container,
+    capacity: i64,
+) -> LinuxContainerResources {
     let list = |which: &str| {
         let resources = container.resources.as_ref();
         let list = resources.and_then(|all| match which {
@@ -92,7 +111,11 @@ pub fn container_limits(pod: &Pod, container: &Container, capacity: i64) -> Linu
         .and_then(|all| all.requests.as_ref())
         .is_some_and(|list| list.contains_key("cpu"));
     // Without a request, the limit counts as one.
-    let cpu = if has_request { requests.milli_cpu } else { limits.milli_cpu };
+    let cpu = if has_request {
+        requests.milli_cpu
+    } else {
+        limits.milli_cpu
+    };
     let quota = cpu_quota(limits.milli_cpu);
     LinuxContainerResources {
         cpu_period: if quota == 0 { 0 } else { CPU_PERIOD },
@@ -106,7 +129,11 @@ pub fn container_limits(pod: &Pod, container: &Container, capacity: i64) -> Linu
 
 /// How readily the kernel kills a container when memory runs out.
 pub fn oom_score(pod: &Pod, memory_request: i64, capacity: i64) -> i64 {
-    let priority = pod.spec.as_ref().and_then(|spec| spec.priority).unwrap_or(0);
+    let priority = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.priority)
+        .unwrap_or(0);
     if priority >= CRITICAL_PRIORITY {
         return GUARANTEED_SCORE;
     }
@@ -127,10 +154,22 @@ mod tests {
 
     #[test]
     fn shares_quota_and_weight_follow_the_usual_conversions() {
-        for (milli, shares, quota) in [(0, 2, 0), (1, 2, 1000), (100, 102, 10_000), (1500, 1536, 150_000)] {
-            assert_eq!((cpu_shares(milli), cpu_quota(milli)), (shares, quota), "{milli}m");
+        for (milli, shares, quota) in [
+            (0, 2, 0),
+            (1, 2, 1000),
+            (100, 102, 10_000),
+            (1500, 1536, 150_000),
+        ] {
+            assert_eq!(
+                (cpu_shares(milli), cpu_quota(milli)),
+                (shares, quota),
+                "{milli}m"
+            );
         }
-        assert_eq!((cpu_weight(2), cpu_weight(1024), cpu_weight(262_144)), (1, 39, 10_000));
+        assert_eq!(
+            (cpu_weight(2), cpu_weight(1024), cpu_weight(262_144)),
+            (1, 39, 10_000)
+        );
     }
 
     #[test]

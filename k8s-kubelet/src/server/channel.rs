@@ -50,8 +50,14 @@ mod tests {
     #[test]
     fn the_newest_common_protocol_is_chosen() {
         let choose = |offer: &'static str| choose(offer.split(','));
-        assert_eq!(choose("v4.channel.k8s.io, v5.channel.k8s.io"), Some("v5.channel.k8s.io"));
-        assert_eq!(choose("channel.k8s.io,v4.channel.k8s.io"), Some("v4.channel.k8s.io"));
+        assert_eq!(
+            choose("v4.channel.k8s.io, v5.channel.k8s.io"),
+            Some("v5.channel.k8s.io")
+        );
+        assert_eq!(
+            choose("channel.k8s.io,v4.channel.k8s.io"),
+            Some("v4.channel.k8s.io")
+        );
         assert_eq!(choose("channel.k8s.io"), None);
     }
 

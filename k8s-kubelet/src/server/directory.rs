@@ -26,13 +26,19 @@ pub(crate) struct Entry {
 impl Directory {
     pub(crate) fn put(&self, pod: Arc<Pod>, agent: Arc<Agent>) {
         let key = Key::of(&*pod);
-        self.pods.write().unwrap_or_else(PoisonError::into_inner).insert(key, Entry { pod, agent });
+        self.pods
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key, Entry { pod, agent });
     }
 
     /// Removes a pod, unless a namesake has taken its place.
     pub(crate) fn remove(&self, key: &Key, uid: &str) {
         let mut pods = self.pods.write().unwrap_or_else(PoisonError::into_inner);
-        if pods.get(key).is_some_and(|entry| entry.pod.metadata.uid.as_deref() == Some(uid)) {
+        if pods
+            .get(key)
+            .is_some_and(|entry| entry.pod.metadata.uid.as_deref() == Some(uid))
+        {
             pods.remove(key);
         }
     }

@@ -44,7 +44,10 @@ impl Filter {
             return;
         }
         if let Some(since) = self.since
-            && line.time.parse::<Timestamp>().is_ok_and(|time| time < since)
+            && line
+                .time
+                .parse::<Timestamp>()
+                .is_ok_and(|time| time < since)
         {
             return;
         }
@@ -72,7 +75,10 @@ impl<F: Fn() -> bool + Send + Sync + 'static> Follower<F> {
     /// Reads until the end, the limit, or the reader's leave.
     pub(super) async fn run(self, sender: mpsc::Sender<Bytes>) {
         if let Err(error) = self.read(&sender).await {
-            let message = format!("failed to try resolving symlinks in path \"{}\": {error}\n", self.path.display());
+            let message = format!(
+                "failed to try resolving symlinks in path \"{}\": {error}\n",
+                self.path.display()
+            );
             let _ = sender.send(message.into()).await;
         }
     }
@@ -92,7 +98,10 @@ impl<F: Fn() -> bool + Send + Sync + 'static> Follower<F> {
         let mut is_start = true;
         loop {
             // Asked before the read: what was written before the end is read for sure.
-            let goes_on = self.is_running.as_ref().is_some_and(|is_running| is_running());
+            let goes_on = self
+                .is_running
+                .as_ref()
+                .is_some_and(|is_running| is_running());
             loop {
                 let read = reader.read_until(b'\n', &mut line).await?;
                 if read == 0 || !line.ends_with(b"\n") {
@@ -154,7 +163,10 @@ async fn start_of_last(file: &mut File, lines: u64) -> std::io::Result<u64> {
         let start = end.saturating_sub(BLOCK);
         file.seek(SeekFrom::Start(start)).await?;
         block.clear();
-        (&mut *file).take(end - start).read_to_end(&mut block).await?;
+        (&mut *file)
+            .take(end - start)
+            .read_to_end(&mut block)
+            .await?;
         for (i, byte) in block.iter().enumerate().rev() {
             let at = start + i as u64;
             // The feed at the very end closes the last line.
@@ -204,7 +216,10 @@ mod tests {
 
     #[tokio::test]
     async fn parts_of_a_line_come_together() {
-        assert_eq!(read(Filter::default(), None).await, "one\ntwo\nthree\nfour\n");
+        assert_eq!(
+            read(Filter::default(), None).await,
+            "one\ntwo\nthree\nfour\n"
+        );
     }
 
     #[tokio::test]
@@ -213,13 +228,25 @@ mod tests {
         assert_eq!(read(filter(), Some(1)).await, "four\n");
         assert_eq!(read(filter(), Some(0)).await, "");
         assert_eq!(read(filter(), Some(99)).await, "one\ntwo\nthree\nfour\n");
-        let since = Filter { since: "2024-01-01T00:00:03Z".parse().ok(), ..filter() };
+        let since = Filter {
+            since: "2024-01-01T00:00:03Z".parse().ok(),
+            ..filter()
+        };
         assert_eq!(read(since, None).await, "three\nfour\n");
-        let stderr = Filter { stream: Some(Stream::Stderr), ..filter() };
+        let stderr = Filter {
+            stream: Some(Stream::Stderr),
+            ..filter()
+        };
         assert_eq!(read(stderr, None).await, "two\n");
-        let limited = Filter { limit: Some(6), ..filter() };
+        let limited = Filter {
+            limit: Some(6),
+            ..filter()
+        };
         assert_eq!(read(limited, None).await, "one\ntw");
-        let dated = Filter { timestamps: true, ..filter() };
+        let dated = Filter {
+            timestamps: true,
+            ..filter()
+        };
         assert_eq!(read(dated, Some(1)).await, "2024-01-01T00:00:04.0Z four\n");
     }
 
@@ -233,13 +260,17 @@ mod tests {
             path: file.path().to_owned(),
             filter: Filter::default(),
             tail_lines: None,
-            is_running: Some(Arc::new(move || flag.load(std::sync::atomic::Ordering::SeqCst))),
+            is_running: Some(Arc::new(move || {
+                flag.load(std::sync::atomic::Ordering::SeqCst)
+            })),
         };
         let (sender, mut receiver) = mpsc::channel(100);
         let task = tokio::spawn(follower.run(sender));
-        file.write_all(b"2024-01-01T00:00:01.0Z stdout F one\n2024").unwrap();
+        file.write_all(b"2024-01-01T00:00:01.0Z stdout F one\n2024")
+            .unwrap();
         assert_eq!(receiver.recv().await.unwrap(), "one\n");
-        file.write_all(b"-01-01T00:00:02.0Z stdout F two\n").unwrap();
+        file.write_all(b"-01-01T00:00:02.0Z stdout F two\n")
+            .unwrap();
         assert_eq!(receiver.recv().await.unwrap(), "two\n");
         running.store(false, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(receiver.recv().await, None);

@@ -60,7 +60,12 @@ mod tests {
     fn check(line: &str, expected: Option<(&str, Stream, bool, &str)>) {
         let parsed = Line::parse(line.as_bytes());
         let parsed = parsed.as_ref().map(|line| {
-            (line.time, line.stream, line.is_partial, std::str::from_utf8(line.content).unwrap())
+            (
+                line.time,
+                line.stream,
+                line.is_partial,
+                std::str::from_utf8(line.content).unwrap(),
+            )
         });
         assert_eq!(parsed, expected, "{line:?}");
     }
@@ -68,9 +73,18 @@ mod tests {
     #[test]
     fn lines_are_time_stream_tags_and_text() {
         let time = "2024-01-02T03:04:05.000000006Z";
-        check(&format!("{time} stdout F a b\n"), Some((time, Stream::Stdout, false, "a b")));
-        check(&format!("{time} stderr P part"), Some((time, Stream::Stderr, true, "part")));
-        check(&format!("{time} stdout F "), Some((time, Stream::Stdout, false, "")));
+        check(
+            &format!("{time} stdout F a b\n"),
+            Some((time, Stream::Stdout, false, "a b")),
+        );
+        check(
+            &format!("{time} stderr P part"),
+            Some((time, Stream::Stderr, true, "part")),
+        );
+        check(
+            &format!("{time} stdout F "),
+            Some((time, Stream::Stdout, false, "")),
+        );
         check(&format!("{time} nowhere F x"), None);
         check("garbage", None);
     }

@@ -36,7 +36,9 @@ impl Query {
         for (key, value) in form_urlencoded::parse(query.as_bytes()) {
             let is_true = matches!(&*value, "true" | "1" | "");
             let number = || {
-                value.parse::<i64>().map_err(|_| format!("invalid value for {key}: \"{value}\""))
+                value
+                    .parse::<i64>()
+                    .map_err(|_| format!("invalid value for {key}: \"{value}\""))
             };
             match &*key {
                 "follow" => parsed.follow = is_true,
@@ -55,7 +57,9 @@ impl Query {
                     parsed.filter.since = Timestamp::from_second(since).ok();
                 }
                 "sinceTime" => {
-                    let since = value.parse().map_err(|_| format!("invalid sinceTime: \"{value}\""))?;
+                    let since = value
+                        .parse()
+                        .map_err(|_| format!("invalid sinceTime: \"{value}\""))?;
                     parsed.filter.since = Some(since);
                 }
                 "stream" => parsed.filter.stream = Filter::stream(&value)?,
@@ -78,8 +82,14 @@ pub(super) async fn handle(entry: Entry, container: &str, query: &str) -> Respon
     }
     let uid = entry.pod.metadata.uid.clone().unwrap_or_default();
     let view = entry.agent.pleg.view(&uid);
-    let mut runs = view.runs(container).filter(|run| run.state != ContainerState::Created);
-    let run = if query.previous { runs.nth(1) } else { runs.next() };
+    let mut runs = view
+        .runs(container)
+        .filter(|run| run.state != ContainerState::Created);
+    let run = if query.previous {
+        runs.nth(1)
+    } else {
+        runs.next()
+    };
     let Some(run) = run.cloned() else {
         let message = if query.previous {
             format!("previous terminated container \"{container}\" in pod \"{name}\" not found")
@@ -90,7 +100,8 @@ pub(super) async fn handle(entry: Entry, container: &str, query: &str) -> Respon
         return text(StatusCode::BAD_REQUEST, message);
     };
     if entry.agent.runtime.is_simulated() {
-        let line = format!("hollow pod {name}: container {container} is simulated and writes nothing\n");
+        let line =
+            format!("hollow pod {name}: container {container} is simulated and writes nothing\n");
         return text(StatusCode::OK, line);
     }
     let path = log_path(&entry, &run);
@@ -100,7 +111,8 @@ pub(super) async fn handle(entry: Entry, container: &str, query: &str) -> Respon
         let id = run.id.clone();
         Arc::new(move || {
             let view = pleg.view(&uid);
-            view.container(&id).is_some_and(|run| run.state == ContainerState::Running)
+            view.container(&id)
+                .is_some_and(|run| run.state == ContainerState::Running)
         })
     };
     let follower = Follower {
@@ -112,7 +124,10 @@ pub(super) async fn handle(entry: Entry, container: &str, query: &str) -> Respon
     // Ends with the reader: a closed channel stops it.
     tokio::spawn(follower.run(sender));
     let chunks = futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|chunk: Bytes| (Ok(Frame::data(chunk)), receiver))
+        receiver
+            .recv()
+            .await
+            .map(|chunk: Bytes| (Ok(Frame::data(chunk)), receiver))
     });
     let body = StreamBody::new(chunks.boxed()).boxed_unsync();
     let mut response = Response::new(body);
@@ -131,9 +146,13 @@ fn log_path(entry: &Entry, run: &Container) -> PathBuf {
 
 pub(super) fn has_container(pod: &Pod, name: &str) -> bool {
     let containers = pod.spec.iter().flat_map(|spec| {
-        spec.containers.iter().chain(spec.init_containers.iter().flatten())
+        spec.containers
+            .iter()
+            .chain(spec.init_containers.iter().flatten())
     });
-    containers.into_iter().any(|container| container.name == name)
+    containers
+        .into_iter()
+        .any(|container| container.name == name)
 }
 
 fn waiting_reason(pod: &Pod, container: &str) -> String {
@@ -142,9 +161,13 @@ fn waiting_reason(pod: &Pod, container: &str) -> String {
         let init = status.init_container_statuses.iter().flatten();
         init.chain(status.container_statuses.iter().flatten())
     });
-    let state = all.find(|status| status.name == container).and_then(|status| status.state.clone());
+    let state = all
+        .find(|status| status.name == container)
+        .and_then(|status| status.state.clone());
     let waiting = state.and_then(|state| state.waiting);
-    waiting.and_then(|waiting| waiting.reason).unwrap_or_else(|| "ContainerCreating".into())
+    waiting
+        .and_then(|waiting| waiting.reason)
+        .unwrap_or_else(|| "ContainerCreating".into())
 }
 
 #[cfg(test)]
@@ -154,11 +177,21 @@ mod tests {
     #[test]
     fn queries_are_checked() {
         let now = Timestamp::from_second(1000).unwrap();
-        let query = Query::parse("follow=true&tailLines=3&sinceSeconds=10&timestamps=true", now).unwrap();
+        let query = Query::parse(
+            "follow=true&tailLines=3&sinceSeconds=10&timestamps=true",
+            now,
+        )
+        .unwrap();
         assert!(query.follow && query.filter.timestamps);
         assert_eq!(query.tail_lines, Some(3));
         assert_eq!(query.filter.since.unwrap().as_second(), 990);
-        for bad in ["tailLines=-1", "tailLines=x", "limitBytes=0", "sinceTime=yesterday", "stream=x"] {
+        for bad in [
+            "tailLines=-1",
+            "tailLines=x",
+            "limitBytes=0",
+            "sinceTime=yesterday",
+            "stream=x",
+        ] {
             assert!(Query::parse(bad, now).is_err(), "{bad}");
         }
     }

@@ -100,7 +100,11 @@ impl Server {
 impl Shared {
     async fn serve(&self, stream: tokio::net::TcpStream) -> Result<(), String> {
         let _ = stream.set_nodelay(true);
-        let stream = self.acceptor.accept(stream).await.map_err(|error| error.to_string())?;
+        let stream = self
+            .acceptor
+            .accept(stream)
+            .await
+            .map_err(|error| error.to_string())?;
         let name = tls::common_name(stream.get_ref().1).unwrap_or_default();
         let caller = Arc::new(route::Caller {
             is_allowed: self.allowed.contains(&name),

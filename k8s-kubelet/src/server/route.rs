@@ -7,7 +7,10 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
 
-use super::{directory::{Directory, Entry}, logs, streaming};
+use super::{
+    directory::{Directory, Entry},
+    logs, streaming,
+};
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
 
@@ -42,7 +45,8 @@ pub(super) async fn handle(
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if !caller.is_allowed {
         let (name, verb) = (&caller.name, request.method().as_str().to_lowercase());
-        let message = format!("Forbidden (user={name}, verb={verb}, resource=nodes, subresource=proxy)");
+        let message =
+            format!("Forbidden (user={name}, verb={verb}, resource=nodes, subresource=proxy)");
         return text(StatusCode::FORBIDDEN, message);
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
@@ -56,8 +60,16 @@ pub(super) async fn handle(
                 None => missing(namespace, pod),
             }
         }
-        [action @ ("exec" | "attach"), namespace, pod, rest @ .., container] if rest.len() < 2 => {
-            let entry = directory.get(namespace, pod).filter(|entry| has_uid(entry, rest.first()));
+        [
+            action @ ("exec" | "attach"),
+            namespace,
+            pod,
+            rest @ ..,
+            container,
+        ] if rest.len() < 2 => {
+            let entry = directory
+                .get(namespace, pod)
+                .filter(|entry| has_uid(entry, rest.first()));
             match entry {
                 Some(entry) if *action == "exec" => {
                     streaming::exec(entry, container, &query, request, &caller.sessions).await
@@ -77,13 +89,17 @@ fn has_uid(entry: &Entry, uid: Option<&&str>) -> bool {
 }
 
 fn missing(namespace: &str, pod: &str) -> Response<Body> {
-    text(StatusCode::NOT_FOUND, format!("pod \"{namespace}/{pod}\" not found"))
+    text(
+        StatusCode::NOT_FOUND,
+        format!("pod \"{namespace}/{pod}\" not found"),
+    )
 }
 
 fn pods(directory: &Directory) -> Response<Body> {
     let pods = directory.list();
     let items: Vec<_> = pods.iter().map(|pod| &**pod).collect();
-    let list = serde_json::json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items});
+    let list =
+        serde_json::json!({"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": items});
     let mut response = text(StatusCode::OK, list.to_string());
     let json = header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);

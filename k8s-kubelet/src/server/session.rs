@@ -67,18 +67,26 @@ async fn connect(url: &str) -> Result<TokioIo<Upgraded>, String> {
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
     let request = Request::post(uri.path_and_query().map_or("/", |path| path.as_str()))
-        .header(header::HOST, uri.authority().map_or("", |authority| authority.as_str()))
+        .header(
+            header::HOST,
+            uri.authority().map_or("", |authority| authority.as_str()),
+        )
         .header(header::CONNECTION, "Upgrade")
         .header(header::UPGRADE, "SPDY/3.1")
         .header("X-Stream-Protocol-Version", "v4.channel.k8s.io")
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
     let exchange = async move {
-        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| error.to_string())?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(format!("the runtime answered {}", response.status()));
         }
-        hyper::upgrade::on(response).await.map_err(|error| error.to_string())
+        hyper::upgrade::on(response)
+            .await
+            .map_err(|error| error.to_string())
     };
     let (upgraded, _) = tokio::join!(exchange, connection.with_upgrades());
     upgraded.map(TokioIo::new)
@@ -89,15 +97,25 @@ struct Opened(Vec<(u8, StreamId)>);
 
 impl Opened {
     fn stream(&self, channel: u8) -> Option<StreamId> {
-        self.0.iter().find(|(known, _)| *known == channel).map(|(_, stream)| *stream)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == channel)
+            .map(|(_, stream)| *stream)
     }
 
     fn channel(&self, stream: StreamId) -> Option<u8> {
-        self.0.iter().find(|(_, known)| *known == stream).map(|(channel, _)| *channel)
+        self.0
+            .iter()
+            .find(|(_, known)| *known == stream)
+            .map(|(channel, _)| *channel)
     }
 }
 
-async fn carry<S, R>(socket: &mut WebSocketStream<S>, runtime: R, streams: Streams) -> Result<(), String>
+async fn carry<S, R>(
+    socket: &mut WebSocketStream<S>,
+    runtime: R,
+    streams: Streams,
+) -> Result<(), String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     R: AsyncRead + AsyncWrite,
@@ -115,7 +133,10 @@ where
     for (channel, name, _) in wanted.into_iter().filter(|(.., is_wanted)| *is_wanted) {
         let (stream, frame) = encoder.open("streamtype", name);
         opened.0.push((channel, stream));
-        to_runtime.write_all(&frame).await.map_err(|error| error.to_string())?;
+        to_runtime
+            .write_all(&frame)
+            .await
+            .map_err(|error| error.to_string())?;
     }
     // The command is over when its outputs and its status have ended.
     let mut open: Vec<u8> = opened.0.iter().map(|(channel, _)| *channel).collect();

@@ -29,7 +29,11 @@ pub(super) type StreamId = u32;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// Bytes of a stream, and whether they are its last.
-    Data { stream: StreamId, data: Bytes, is_last: bool },
+    Data {
+        stream: StreamId,
+        data: Bytes,
+        is_last: bool,
+    },
     /// A stream has been broken off.
     Reset(StreamId),
     /// To be sent back as it is.
@@ -149,7 +153,14 @@ mod tests {
         let sent = Encoder::data(5, b"hello", true);
         let read = read(&mut &sent[..]).await.unwrap();
         let data = Bytes::from_static(b"hello");
-        assert_eq!(read, Some(Frame::Data { stream: 5, data, is_last: true }));
+        assert_eq!(
+            read,
+            Some(Frame::Data {
+                stream: 5,
+                data,
+                is_last: true
+            })
+        );
         assert_eq!(super::read(&mut &b""[..]).await.unwrap(), None);
     }
 }

@@ -51,13 +51,20 @@ pub(super) async fn exec(
 ) -> Response<Body> {
     let query = parse(query);
     if query.command.is_empty() {
-        return text(StatusCode::BAD_REQUEST, "you must specify at least one command for the container");
+        return text(
+            StatusCode::BAD_REQUEST,
+            "you must specify at least one command for the container",
+        );
     }
     let run = match running(&entry, container, query.streams) {
         Ok(run) => run,
         Err(answer) => return *answer,
     };
-    let url = entry.agent.runtime.exec(&run.id, &query.command, query.streams).await;
+    let url = entry
+        .agent
+        .runtime
+        .exec(&run.id, &query.command, query.streams)
+        .await;
     join(url, query.streams, request, sessions)
 }
 
@@ -78,7 +85,11 @@ pub(super) async fn attach(
 }
 
 /// The container's running instance, or the answer that there is none.
-fn running(entry: &Entry, container: &str, streams: Streams) -> Result<Container, Box<Response<Body>>> {
+fn running(
+    entry: &Entry,
+    container: &str,
+    streams: Streams,
+) -> Result<Container, Box<Response<Body>>> {
     let refuse = |status, message: String| Err(Box::new(text(status, message)));
     if !(streams.stdin || streams.stdout || streams.stderr) {
         let message = "you must specify at least 1 of stdin, stdout, stderr";
@@ -86,13 +97,22 @@ fn running(entry: &Entry, container: &str, streams: Streams) -> Result<Container
     }
     let name = entry.pod.metadata.name.as_deref().unwrap_or_default();
     if !has_container(&entry.pod, container) {
-        return refuse(StatusCode::NOT_FOUND, format!("container {container} not found in pod {name}"));
+        return refuse(
+            StatusCode::NOT_FOUND,
+            format!("container {container} not found in pod {name}"),
+        );
     }
     let uid = entry.pod.metadata.uid.as_deref().unwrap_or_default();
     let view = entry.agent.pleg.view(uid);
-    match view.latest(container).filter(|run| run.state == ContainerState::Running) {
+    match view
+        .latest(container)
+        .filter(|run| run.state == ContainerState::Running)
+    {
         Some(run) => Ok(run.clone()),
-        None => refuse(StatusCode::NOT_FOUND, format!("container not found (\"{container}\")")),
+        None => refuse(
+            StatusCode::NOT_FOUND,
+            format!("container not found (\"{container}\")"),
+        ),
     }
 }
 
@@ -109,14 +129,18 @@ fn join(
             let message = format!("{what} is not possible: its containers are simulated");
             return text(StatusCode::NOT_IMPLEMENTED, message);
         }
-        Err(error) if error.is_not_found() => return text(StatusCode::NOT_FOUND, error.to_string()),
+        Err(error) if error.is_not_found() => {
+            return text(StatusCode::NOT_FOUND, error.to_string());
+        }
         Err(error) => return text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     };
     let headers = request.headers();
     let get = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let is_websocket = get(header::UPGRADE).is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
     let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let offers = offers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let offers = offers
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
     let protocol = channel::choose(offers);
     let key = get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
     let (true, Some(protocol), Some(accept)) = (is_websocket, protocol, key) else {
@@ -142,7 +166,9 @@ fn join(
         .header(header::SEC_WEBSOCKET_ACCEPT, accept)
         .header(header::SEC_WEBSOCKET_PROTOCOL, protocol);
     let empty = text(StatusCode::OK, "").into_body();
-    response.body(empty).unwrap_or_else(|error| text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+    response
+        .body(empty)
+        .unwrap_or_else(|error| text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 #[cfg(test)]
@@ -159,7 +185,13 @@ mod tests {
         };
         let command = vec!["sh".to_owned(), "-c".to_owned(), "a b".to_owned()];
         let expected = Query { command, streams };
-        assert_eq!(parse("command=sh&command=-c&command=a+b&stdin=true&stdout=true&tty=true"), expected);
-        assert_eq!(parse("command=sh&command=-c&command=a%20b&input=1&output=1&tty=1"), expected);
+        assert_eq!(
+            parse("command=sh&command=-c&command=a+b&stdin=true&stdout=true&tty=true"),
+            expected
+        );
+        assert_eq!(
+            parse("command=sh&command=-c&command=a%20b&input=1&output=1&tty=1"),
+            expected
+        );
     }
 }

@@ -42,11 +42,15 @@ impl ServerTls {
 
     pub(super) fn acceptor(&self) -> Result<TlsAcceptor, Error> {
         let wrong = |what: &str, error: &dyn fmt::Display| Error::Tls(format!("{what}: {error}"));
-        let chain = certificates(&self.certificate).map_err(|error| wrong("certificate", &error))?;
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).map_err(|error| wrong("key", &error))?;
+        let chain =
+            certificates(&self.certificate).map_err(|error| wrong("certificate", &error))?;
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes())
+            .map_err(|error| wrong("key", &error))?;
         let mut roots = RootCertStore::empty();
         for root in certificates(&self.client_ca).map_err(|error| wrong("client CA", &error))? {
-            roots.add(root).map_err(|error| wrong("client CA", &error))?;
+            roots
+                .add(root)
+                .map_err(|error| wrong("client CA", &error))?;
         }
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
@@ -66,7 +70,9 @@ impl ServerTls {
 
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerTls").field("allowed", &self.allowed).finish_non_exhaustive()
+        f.debug_struct("ServerTls")
+            .field("allowed", &self.allowed)
+            .finish_non_exhaustive()
     }
 }
 

@@ -57,7 +57,9 @@ impl Objects {
     /// The services of a namespace.
     pub fn services(&self, namespace: &str) -> Vec<Arc<Service>> {
         let store = self.services.as_ref();
-        store.map(|store| store.list_in(namespace)).unwrap_or_default()
+        store
+            .map(|store| store.list_in(namespace))
+            .unwrap_or_default()
     }
 
     /// A config map.
@@ -70,7 +72,12 @@ impl Objects {
         self.get("secret", namespace, name).await
     }
 
-    async fn get<K>(&self, kind: &'static str, namespace: &str, name: &str) -> Result<K, SourceError>
+    async fn get<K>(
+        &self,
+        kind: &'static str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<K, SourceError>
     where
         K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
             + Clone
@@ -96,7 +103,10 @@ impl Objects {
         expiration_seconds: Option<i64>,
     ) -> Result<String, SourceError> {
         let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref());
+        let account = pod
+            .spec
+            .as_ref()
+            .and_then(|spec| spec.service_account_name.as_deref());
         let account = account.filter(|name| !name.is_empty()).unwrap_or("default");
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
         let request = TokenRequest {
@@ -113,8 +123,13 @@ impl Objects {
             }),
             ..TokenRequest::default()
         };
-        let answer = api.create_token_request(account, &PostParams::default(), &request).await;
+        let answer = api
+            .create_token_request(account, &PostParams::default(), &request)
+            .await;
         let answer = answer.map_err(|error| SourceError::Api(error.to_string()))?;
-        Ok(answer.status.and_then(|status| status.token).unwrap_or_default())
+        Ok(answer
+            .status
+            .and_then(|status| status.token)
+            .unwrap_or_default())
     }
 }

@@ -83,7 +83,10 @@ async fn distribute(informer: Informer<Pod>, nodes: Arc<Nodes>) {
             continue;
         };
         let mut nodes = nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        if nodes.get(&node).is_some_and(|sender| sender.send(event).is_err()) {
+        if nodes
+            .get(&node)
+            .is_some_and(|sender| sender.send(event).is_err())
+        {
             nodes.remove(&node);
         }
     }

@@ -34,7 +34,10 @@ pub(super) fn write(dir: &Path, files: &Files) -> Result<(), VolumeError> {
 }
 
 fn replace(dir: &Path, old: Option<&Path>, files: &Files) -> io::Result<()> {
-    let version = format!("..{}", jiff::Timestamp::now().strftime("%Y_%m_%d_%H_%M_%S.%9f"));
+    let version = format!(
+        "..{}",
+        jiff::Timestamp::now().strftime("%Y_%m_%d_%H_%M_%S.%9f")
+    );
     let new = dir.join(&version);
     fs::create_dir(&new)?;
     fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
@@ -51,7 +54,10 @@ fn replace(dir: &Path, old: Option<&Path>, files: &Files) -> io::Result<()> {
     symlink(&version, &link)?;
     fs::rename(&link, dir.join(DATA))?;
 
-    let visible: BTreeSet<&str> = files.keys().filter_map(|path| path.split('/').next()).collect();
+    let visible: BTreeSet<&str> = files
+        .keys()
+        .filter_map(|path| path.split('/').next())
+        .collect();
     for name in &visible {
         let link = dir.join(name);
         if fs::symlink_metadata(&link).is_err() {
@@ -102,7 +108,9 @@ mod tests {
 
     fn files(list: &[(&str, &str)]) -> Files {
         let file = |text: &str| File::new(text.into(), None, None);
-        list.iter().map(|(name, text)| ((*name).to_owned(), file(text))).collect()
+        list.iter()
+            .map(|(name, text)| ((*name).to_owned(), file(text)))
+            .collect()
     }
 
     fn shown(dir: &Path) -> Vec<String> {
@@ -123,7 +131,11 @@ mod tests {
         assert_eq!(shown(dir), ["a", "sub"]);
         let first = fs::read_link(dir.join(DATA)).unwrap();
         write(dir, &files(&[("a", "1"), ("sub/b", "2")])).unwrap();
-        assert_eq!(fs::read_link(dir.join(DATA)).unwrap(), first, "nothing changed");
+        assert_eq!(
+            fs::read_link(dir.join(DATA)).unwrap(),
+            first,
+            "nothing changed"
+        );
         write(dir, &files(&[("sub/b", "3"), ("c", "4")])).unwrap();
         assert_eq!(shown(dir), ["c", "sub"]);
         assert_eq!(fs::read_to_string(dir.join("sub/b")).unwrap(), "3");

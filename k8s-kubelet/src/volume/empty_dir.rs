@@ -27,7 +27,9 @@ impl Plugin for EmptyDir {
             mount::own(setup.dir, setup.fs_group())?;
         }
         if source.medium.as_deref() == Some("Memory") && !mount::is_mounted(setup.dir)? {
-            let limit = source.size_limit.and_then(|limit| limit.0.parse::<Quantity>().ok());
+            let limit = source
+                .size_limit
+                .and_then(|limit| limit.0.parse::<Quantity>().ok());
             let bytes = limit.map(|limit| limit.value()).filter(|bytes| *bytes > 0);
             mount::tmpfs(setup.dir, 0o777, bytes)?;
             mount::own(setup.dir, setup.fs_group())?;

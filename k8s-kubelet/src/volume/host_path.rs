@@ -38,7 +38,9 @@ fn check(path: &Path, type_: &str) -> Result<(), VolumeError> {
             Ok(())
         } else {
             let path = path.display();
-            Err(VolumeError::Invalid(format!("hostPath type check failed: {path} is not {what}")))
+            Err(VolumeError::Invalid(format!(
+                "hostPath type check failed: {path} is not {what}"
+            )))
         }
     };
     match type_ {
@@ -46,15 +48,23 @@ fn check(path: &Path, type_: &str) -> Result<(), VolumeError> {
         "" if kind.is_none() => mount::make_dir(path, 0o755),
         "" => Ok(()),
         "DirectoryOrCreate" if kind.is_none() => mount::make_dir(path, 0o755),
-        "FileOrCreate" if kind.is_none() => {
-            fs::write(path, []).map_err(VolumeError::at(path))
+        "FileOrCreate" if kind.is_none() => fs::write(path, []).map_err(VolumeError::at(path)),
+        "Directory" | "DirectoryOrCreate" => {
+            require(kind.is_some_and(|kind| kind.is_dir()), "a directory")
         }
-        "Directory" | "DirectoryOrCreate" => require(kind.is_some_and(|kind| kind.is_dir()), "a directory"),
         "File" | "FileOrCreate" => require(kind.is_some_and(|kind| kind.is_file()), "a file"),
         "Socket" => require(kind.is_some_and(|kind| kind.is_socket()), "a socket file"),
-        "CharDevice" => require(kind.is_some_and(|kind| kind.is_char_device()), "a character device"),
-        "BlockDevice" => require(kind.is_some_and(|kind| kind.is_block_device()), "a block device"),
-        other => Err(VolumeError::Invalid(format!("unknown hostPath type: {other}"))),
+        "CharDevice" => require(
+            kind.is_some_and(|kind| kind.is_char_device()),
+            "a character device",
+        ),
+        "BlockDevice" => require(
+            kind.is_some_and(|kind| kind.is_block_device()),
+            "a block device",
+        ),
+        other => Err(VolumeError::Invalid(format!(
+            "unknown hostPath type: {other}"
+        ))),
     }
 }
 
@@ -69,7 +79,10 @@ mod tests {
         fs::write(at("file"), "x").unwrap();
         assert!(check(&at("file"), "File").is_ok());
         let error = check(&at("file"), "Directory").unwrap_err().to_string();
-        assert!(error.starts_with("hostPath type check failed:") && error.ends_with("is not a directory"));
+        assert!(
+            error.starts_with("hostPath type check failed:")
+                && error.ends_with("is not a directory")
+        );
         assert!(check(&at("none"), "File").is_err());
         check(&at("made"), "FileOrCreate").unwrap();
         check(&at("deep/er"), "DirectoryOrCreate").unwrap();

@@ -69,7 +69,12 @@ impl Volumes {
         plugins.find(|plugin| plugin.serves(volume))
     }
 
-    async fn set_up_one(&self, pod: &Pod, volume: &Volume, dir: &Path) -> Result<PathBuf, VolumeError> {
+    async fn set_up_one(
+        &self,
+        pod: &Pod,
+        volume: &Volume,
+        dir: &Path,
+    ) -> Result<PathBuf, VolumeError> {
         let plugin = self
             .plugin(volume)
             .ok_or_else(|| VolumeError::Invalid("no volume plugin matched".into()))?;
@@ -89,5 +94,7 @@ impl Volumes {
 }
 
 fn volumes(pod: &Pod) -> impl Iterator<Item = &Volume> {
-    pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten())
+    pod.spec
+        .iter()
+        .flat_map(|spec| spec.volumes.iter().flatten())
 }

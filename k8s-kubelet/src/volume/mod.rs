@@ -16,7 +16,10 @@ mod projected;
 mod secret;
 mod sub_path;
 
-use std::{io, path::{Path, PathBuf}};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::{Pod, Volume};

@@ -19,10 +19,18 @@ pub(crate) fn make_dir(dir: &Path, mode: u32) -> Result<(), VolumeError> {
 
 /// Mounts a memory file system.
 pub(super) fn tmpfs(dir: &Path, mode: u32, bytes: Option<i64>) -> Result<(), VolumeError> {
-    let size = bytes.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
+    let size = bytes
+        .map(|bytes| format!(",size={bytes}"))
+        .unwrap_or_default();
     let options = std::ffi::CString::new(format!("mode={mode:o}{size}")).unwrap_or_default();
-    rustix::mount::mount("tmpfs", dir, "tmpfs", MountFlags::empty(), Some(options.as_c_str()))
-        .map_err(|error| VolumeError::at(dir)(error.into()))
+    rustix::mount::mount(
+        "tmpfs",
+        dir,
+        "tmpfs",
+        MountFlags::empty(),
+        Some(options.as_c_str()),
+    )
+    .map_err(|error| VolumeError::at(dir)(error.into()))
 }
 
 /// A directory in memory, where secrets never reach a disk.
@@ -52,7 +60,11 @@ fn give(path: &Path, group: u32) -> io::Result<()> {
         return Ok(());
     }
     let mode = meta.permissions().mode();
-    let wanted = if meta.is_dir() { mode | 0o2770 } else { mode | (mode & 0o600) >> 3 };
+    let wanted = if meta.is_dir() {
+        mode | 0o2770
+    } else {
+        mode | (mode & 0o600) >> 3
+    };
     if mode != wanted {
         fs::set_permissions(path, fs::Permissions::from_mode(wanted))?;
     }
@@ -95,7 +107,10 @@ pub(crate) fn remove(dir: &Path) -> Result<(), VolumeError> {
             .map_err(|error| VolumeError::at(&mounted)(error.into()))?;
     }
     if let Some(left) = below(&real)?.first() {
-        return Err(VolumeError::Invalid(format!("{} is still mounted", left.display())));
+        return Err(VolumeError::Invalid(format!(
+            "{} is still mounted",
+            left.display()
+        )));
     }
     fs::remove_dir_all(&real).map_err(VolumeError::at(dir))
 }
@@ -105,7 +120,9 @@ fn unescape(field: &str) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field.as_bytes();
     while let [first, tail @ ..] = rest {
-        let octal = tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        let octal = tail
+            .get(..3)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
         match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
             Some(byte) if *first == b'\\' => {
                 bytes.push(byte);
@@ -137,7 +154,13 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         let group = fs::metadata(&file).unwrap().gid();
         own(dir.path(), Some(group)).unwrap();
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o660);
-        assert_eq!(fs::metadata(dir.path()).unwrap().permissions().mode() & 0o2770, 0o2770);
+        assert_eq!(
+            fs::metadata(&file).unwrap().permissions().mode() & 0o7777,
+            0o660
+        );
+        assert_eq!(
+            fs::metadata(dir.path()).unwrap().permissions().mode() & 0o2770,
+            0o2770
+        );
     }
 }

@@ -24,7 +24,9 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn new(data: Vec<u8>, mode: Option<i32>, default_mode: Option<i32>) -> Self {
-        let mode = mode.or(default_mode).and_then(|mode| u32::try_from(mode).ok());
+        let mode = mode
+            .or(default_mode)
+            .and_then(|mode| u32::try_from(mode).ok());
         Self {
             data,
             mode: mode.unwrap_or(0o644),
@@ -74,18 +76,31 @@ pub(super) fn downward_api(
     for item in items {
         let text = match (&item.field_ref, &item.resource_field_ref) {
             (Some(field), _) => field::of_pod(setup.pod, &field.field_path),
-            (None, Some(resource)) => field::of_resources(setup.pod, resource, None, setup.allocatable),
+            (None, Some(resource)) => {
+                field::of_resources(setup.pod, resource, None, setup.allocatable)
+            }
             (None, None) => continue,
         };
         let text = text.map_err(VolumeError::Invalid)?;
-        files.insert(item.path.clone(), File::new(text.into_bytes(), item.mode, default_mode));
+        files.insert(
+            item.path.clone(),
+            File::new(text.into_bytes(), item.mode, default_mode),
+        );
     }
     Ok(files)
 }
 
 fn config_map_data(map: ConfigMap) -> BTreeMap<String, Vec<u8>> {
-    let text = map.data.into_iter().flatten().map(|(key, text)| (key, text.into_bytes()));
-    let binary = map.binary_data.into_iter().flatten().map(|(key, ByteString(data))| (key, data));
+    let text = map
+        .data
+        .into_iter()
+        .flatten()
+        .map(|(key, text)| (key, text.into_bytes()));
+    let binary = map
+        .binary_data
+        .into_iter()
+        .flatten()
+        .map(|(key, ByteString(data))| (key, data));
     text.chain(binary).collect()
 }
 
@@ -98,7 +113,9 @@ impl Selection<'_> {
     fn apply(&self, mut data: BTreeMap<String, Vec<u8>>) -> Result<Files, VolumeError> {
         let Some(items) = self.items.filter(|items| !items.is_empty()) else {
             let files = data.into_iter();
-            return Ok(files.map(|(key, data)| (key, File::new(data, None, self.default_mode))).collect());
+            return Ok(files
+                .map(|(key, data)| (key, File::new(data, None, self.default_mode)))
+                .collect());
         };
         let mut files = Files::new();
         for item in items {

@@ -67,9 +67,13 @@ async fn project(
     }
     if let Some(source) = &part.service_account_token {
         let audience = source.audience.as_deref();
-        let token = objects.token(setup.pod, audience, source.expiration_seconds).await?;
+        let token = objects
+            .token(setup.pod, audience, source.expiration_seconds)
+            .await?;
         let file = File::new(token.into_bytes(), None, default_mode);
         return Ok(Files::from([(source.path.clone(), file)]));
     }
-    Err(VolumeError::Invalid("a projected source of this kind is not supported".into()))
+    Err(VolumeError::Invalid(
+        "a projected source of this kind is not supported".into(),
+    ))
 }

@@ -12,7 +12,9 @@ pub fn sub_path(volume: &Path, part: &str) -> Result<PathBuf, VolumeError> {
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !is_inside {
-        return Err(VolumeError::Invalid(format!("subPath {part:?} must stay in the volume")));
+        return Err(VolumeError::Invalid(format!(
+            "subPath {part:?} must stay in the volume"
+        )));
     }
     let path = volume.join(relative);
     let volume = std::fs::canonicalize(volume).map_err(VolumeError::at(volume))?;
@@ -23,7 +25,9 @@ pub fn sub_path(volume: &Path, part: &str) -> Result<PathBuf, VolumeError> {
     }
     let real = std::fs::canonicalize(existing).map_err(VolumeError::at(existing))?;
     if !real.starts_with(&volume) {
-        return Err(VolumeError::Invalid(format!("subPath {part:?} leads out of the volume")));
+        return Err(VolumeError::Invalid(format!(
+            "subPath {part:?} leads out of the volume"
+        )));
     }
     if existing != path {
         mount::make_dir(&path, 0o750)?;

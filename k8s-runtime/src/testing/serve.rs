@@ -46,6 +46,7 @@ pub(super) async fn serve(api: &FakeApi, request: Request<Body>) -> Answer {
         (&Method::POST, true) => answer(api.change(|state| state.create(&path, body))),
         (&Method::PUT, false) => answer(api.change(|state| state.update(&path, body))),
         (&Method::PATCH, false) => answer(api.change(|state| state.patch(&path, &body))),
+        (&Method::DELETE, true) => answer(Ok(delete_all(api, &path, &body))),
         (&Method::DELETE, false) => answer(api.change(|state| state.delete(&path, &body))),
         _ => answer(Err(failure(405, "MethodNotAllowed", "not served"))),
     }
@@ -58,6 +59,26 @@ fn list(api: &FakeApi, path: &Path) -> Value {
         "metadata": {"resourceVersion": state.revision.to_string()},
         "items": state.list(path),
     })
+}
+
+fn delete_all(api: &FakeApi, path: &Path, options: &Value) -> Value {
+    let objects = api.state().list(path);
+    for object in objects {
+        let text = |field: &str| {
+            object["metadata"][field]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let one = Path {
+            namespace: text("namespace"),
+            name: text("name"),
+            ..path.clone()
+        };
+        // One that went meanwhile is as good as deleted.
+        let _ = api.change(|state| state.delete(&one, options));
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "status": "Success"})
 }
 
 /// Replays the log from the asked revision, then follows it.

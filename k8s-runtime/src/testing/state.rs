@@ -145,7 +145,8 @@ impl State {
     }
 
     pub(super) fn delete(&mut self, path: &Path, options: &Value) -> Answer {
-        let mut object = self.get(path)?;
+        let live = self.get(path)?;
+        let mut object = live.clone();
         let wanted = &options["preconditions"]["uid"];
         if !wanted.is_null() && *wanted != object["metadata"]["uid"] {
             let message = "the UID in the precondition does not match";
@@ -174,6 +175,9 @@ impl State {
         } else {
             "DELETED"
         };
+        if object == live && kind == "MODIFIED" {
+            return Ok(live);
+        }
         Ok(self.commit(place(path), kind, object))
     }
 

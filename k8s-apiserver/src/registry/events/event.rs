@@ -76,7 +76,7 @@ impl Strategy for Event {
         object
     }
 
-    fn from_storage(&self, mut object: Object) -> Object {
+    fn to_wire(&self, mut object: Object) -> Object {
         for (here, there) in RENAMED {
             rename(&mut object, there, here);
         }
@@ -98,11 +98,11 @@ impl Rules for AsWritten {
     }
 
     fn validate(&self, object: &Object) -> Vec<FieldError> {
-        api::events::event::Event.validate(&Event.from_storage(object.clone()))
+        api::events::event::Event.validate(&Event.to_wire(object.clone()))
     }
 
     fn validate_update(&self, new: &Object, old: &Object) -> Vec<FieldError> {
-        let [new, old] = [new, old].map(|event| Event.from_storage(event.clone()));
+        let [new, old] = [new, old].map(|event| Event.to_wire(event.clone()));
         api::events::event::Event.validate_update(&new, &old)
     }
 }
@@ -132,7 +132,7 @@ mod tests {
         let stored = Event.to_storage(event.clone());
         assert_eq!(stored.str(&["involvedObject", "name"]), Some("web"));
         assert_eq!(stored.api_version(), "v1");
-        assert_eq!(Event.from_storage(stored), event);
+        assert_eq!(Event.to_wire(stored), event);
     }
 
     #[test]

@@ -290,13 +290,29 @@ async fn events_are_one_object_in_two_groups() {
     assert_eq!(seen["apiVersion"], "events.k8s.io/v1");
     assert_eq!(seen["note"], "hello");
     assert_eq!(seen["regarding"]["name"], "web");
+    let recorded = json!({
+        "metadata": { "name": "r" },
+        "regarding": { "kind": "Pod", "namespace": "default", "name": "other" },
+        "eventTime": "2026-01-01T00:00:00.000000Z", "action": "Binding", "note": "again",
+        "reason": "Scheduled", "type": "Normal",
+        "reportingController": "scheduler", "reportingInstance": "s",
+    });
+    api.post(uri, recorded).await.ok();
+    let series =
+        json!({ "series": { "count": 2, "lastObservedTime": "2026-01-01T00:00:09.000000Z" } });
+    let patched = api
+        .patch(&format!("{uri}/r"), "strategic-merge-patch", series)
+        .await
+        .ok();
+    assert_eq!(patched["series"]["count"], 2);
+    assert_eq!(patched["note"], "again");
     let listed = api
         .get(&format!("{uri}?fieldSelector=regarding.name=web"))
         .await
         .ok();
     assert_eq!(listed["items"].as_array().unwrap().len(), 1);
     let listed = api
-        .get("/api/v1/events?fieldSelector=involvedObject.name=other")
+        .get("/api/v1/events?fieldSelector=involvedObject.name=none")
         .await
         .ok();
     assert_eq!(listed["items"].as_array().unwrap().len(), 0);

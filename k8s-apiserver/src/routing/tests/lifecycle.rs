@@ -121,8 +121,13 @@ async fn a_namespace_closes_before_it_goes() {
     api.post(maps, config_map("x", "1")).await.ok();
     let going = api.delete(&format!("{NAMESPACES}/a")).await.ok();
     assert_eq!(going["status"]["phase"], "Terminating");
+    let refused = api.post(maps, config_map("y", "1")).await;
     assert_eq!(
-        api.post(maps, config_map("y", "1")).await.failure(),
+        refused.json()["details"]["causes"][0]["reason"],
+        "NamespaceTerminating"
+    );
+    assert_eq!(
+        refused.failure(),
         "403 Forbidden: configmaps \"y\" is forbidden: unable to create new content in namespace a because it is \
          being terminated"
     );

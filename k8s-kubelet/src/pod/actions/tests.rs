@@ -14,7 +14,8 @@ struct World {
 
 fn world(spec: Value) -> World {
     World {
-        pod: serde_json::from_value(json!({"metadata": {"name": "p", "uid": "u"}, "spec": spec})).unwrap(),
+        pod: serde_json::from_value(json!({"metadata": {"name": "p", "uid": "u"}, "spec": spec}))
+            .unwrap(),
         view: PodView::default(),
         verdicts: Verdicts::default(),
         backoff: CrashBackoff::default(),
@@ -37,7 +38,10 @@ impl World {
     /// A run of a container in the newest sandbox; its id is its name and number.
     fn run(mut self, name: &str, count: u32, state: ContainerState, exit_code: i32) -> Self {
         let spec = self.pod.spec.as_ref().unwrap();
-        let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+        let mut all = spec
+            .containers
+            .iter()
+            .chain(spec.init_containers.iter().flatten());
         let container = Container {
             id: format!("{name}{count}"),
             sandbox_id: self.view.sandboxes[0].id.clone(),
@@ -78,15 +82,34 @@ impl World {
         });
         let mut words = Vec::new();
         words.extend(plan.stop_sandboxes.iter().map(|id| format!("stop {id}")));
-        words.extend(plan.stop.iter().map(|stop| format!("kill {}: {}", stop.id, stop.message)));
+        words.extend(
+            plan.stop
+                .iter()
+                .map(|stop| format!("kill {}: {}", stop.id, stop.message)),
+        );
         words.extend(plan.remove.iter().map(|id| format!("remove {id}")));
         if let SandboxAction::Create(attempt) = plan.sandbox {
             words.push(format!("sandbox {attempt}"));
         }
-        words.extend(plan.start.iter().map(|start| format!("start {}#{}", start.container.name, start.restart_count)));
-        words.extend(plan.waiting.iter().map(|waiting| format!("wait {} {}s", waiting.name, waiting.wait.left.as_secs())));
+        words.extend(
+            plan.start
+                .iter()
+                .map(|start| format!("start {}#{}", start.container.name, start.restart_count)),
+        );
+        words.extend(
+            plan.waiting
+                .iter()
+                .map(|waiting| format!("wait {} {}s", waiting.name, waiting.wait.left.as_secs())),
+        );
         assert_eq!(words.join("; "), expected);
-        assert_eq!(plan.is_idle(), plan.start.is_empty() && plan.stop.is_empty() && plan.remove.is_empty() && plan.stop_sandboxes.is_empty() && !expected.contains("sandbox"));
+        assert_eq!(
+            plan.is_idle(),
+            plan.start.is_empty()
+                && plan.stop.is_empty()
+                && plan.remove.is_empty()
+                && plan.stop_sandboxes.is_empty()
+                && !expected.contains("sandbox")
+        );
     }
 }
 
@@ -101,15 +124,34 @@ fn one(policy: &str) -> Value {
 #[test]
 fn a_new_pod_gets_a_sandbox_and_all_its_containers() {
     world(two()).plans("sandbox 0; start a#0; start b#0");
-    world(two()).sandbox(0, true).running("a").plans("start b#0");
-    world(two()).sandbox(0, true).running("a").running("b").plans("");
+    world(two())
+        .sandbox(0, true)
+        .running("a")
+        .plans("start b#0");
+    world(two())
+        .sandbox(0, true)
+        .running("a")
+        .running("b")
+        .plans("");
 }
 
 #[test]
 fn a_dead_sandbox_is_replaced_and_its_containers_started_anew() {
-    world(two()).sandbox(0, false).exited("a", 0).exited("b", 0).plans("stop s0; sandbox 1; start a#1; start b#1");
-    world(one("Never")).sandbox(0, false).exited("a", 1).plans("");
-    world(two()).sandbox(0, true).sandbox(1, true).running("a").running("b").plans("stop s0");
+    world(two())
+        .sandbox(0, false)
+        .exited("a", 0)
+        .exited("b", 0)
+        .plans("stop s0; sandbox 1; start a#1; start b#1");
+    world(one("Never"))
+        .sandbox(0, false)
+        .exited("a", 1)
+        .plans("");
+    world(two())
+        .sandbox(0, true)
+        .sandbox(1, true)
+        .running("a")
+        .running("b")
+        .plans("stop s0");
 }
 
 #[test]
@@ -121,13 +163,18 @@ fn the_restart_policy_decides_over_what_ended() {
         ("OnFailure", 1, "start a#1"),
         ("Never", 1, ""),
     ] {
-        world(one(policy)).sandbox(0, true).exited("a", exit_code).plans(expected);
+        world(one(policy))
+            .sandbox(0, true)
+            .exited("a", exit_code)
+            .plans(expected);
     }
 }
 
 #[test]
 fn a_crashing_container_waits() {
-    let mut crashing = world(one("Always")).sandbox(0, true).run("a", 2, ContainerState::Exited, 1);
+    let mut crashing = world(one("Always"))
+        .sandbox(0, true)
+        .run("a", 2, ContainerState::Exited, 1);
     let now = crashing.now;
     crashing.backoff.restarted("a", now, now);
     crashing.plans("wait a 10s");
@@ -158,7 +205,10 @@ fn a_failed_init_container_ends_a_pod_that_never_restarts() {
 fn a_sidecar_must_have_started_and_is_always_restarted() {
     let spec = json!({"restartPolicy": "Never",
         "initContainers": [{"name": "s", "restartPolicy": "Always"}], "containers": [{"name": "a"}]});
-    let pending = Verdict { is_started: false, ..Verdict::default() };
+    let pending = Verdict {
+        is_started: false,
+        ..Verdict::default()
+    };
     let world = || world(spec.clone()).sandbox(0, true);
     world().plans("start s#0");
     world().running("s").verdict("s0", pending).plans("");
@@ -176,12 +226,17 @@ fn a_new_image_restarts_the_container() {
 
 #[test]
 fn probes_that_give_up_kill_and_the_policy_says_what_then() {
-    let dead = |probe| Verdict { fatal: Some(probe), ..Verdict::default() };
+    let dead = |probe| Verdict {
+        fatal: Some(probe),
+        ..Verdict::default()
+    };
     let world = |policy| world(one(policy)).sandbox(0, true).running("a");
     world("Always")
         .verdict("a0", dead(Fatal::Liveness))
         .plans("kill a0: Container a failed liveness probe, will be restarted");
-    world("Never").verdict("a0", dead(Fatal::Startup)).plans("kill a0: Container a failed startup probe");
+    world("Never")
+        .verdict("a0", dead(Fatal::Startup))
+        .plans("kill a0: Container a failed startup probe");
 }
 
 #[test]

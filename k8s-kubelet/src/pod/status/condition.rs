@@ -46,7 +46,10 @@ pub(super) fn conditions(
         containers_ready,
         holds("PodScheduled"),
     ];
-    claims.into_iter().map(|claim| stamp(facts, claim)).collect()
+    claims
+        .into_iter()
+        .map(|claim| stamp(facts, claim))
+        .collect()
 }
 
 fn stamp(facts: &Facts<'_>, claim: Claim) -> PodCondition {
@@ -95,7 +98,11 @@ fn initialized(status: &PodStatus, phase: &str, is_initialized: bool, spec: &Pod
         init.any(|container| container.name == name && super::is_sidecar(container))
     };
     let incomplete = incomplete.filter(|status| {
-        if is_sidecar(&status.name) { status.started != Some(true) } else { !status.ready }
+        if is_sidecar(&status.name) {
+            status.started != Some(true)
+        } else {
+            !status.ready
+        }
     });
     let message = format!("containers with incomplete status: {}", names(incomplete));
     fails("Initialized", "ContainersNotInitialized", Some(message))

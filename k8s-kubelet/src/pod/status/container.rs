@@ -25,7 +25,10 @@ impl Builder<'_> {
         is_init: bool,
     ) -> ContainerStatus {
         let name = &container.name;
-        let known = known.into_iter().flatten().find(|status| status.name == *name);
+        let known = known
+            .into_iter()
+            .flatten()
+            .find(|status| status.name == *name);
         let mut status = ContainerStatus {
             name: name.clone(),
             image: container.image.clone().unwrap_or_default(),
@@ -38,7 +41,10 @@ impl Builder<'_> {
             None => self.remember(known, is_init, &mut status),
         }
         let reason = self.facts.waiting.get(name);
-        let is_running = status.state.as_ref().is_some_and(|state| state.running.is_some());
+        let is_running = status
+            .state
+            .as_ref()
+            .is_some_and(|state| state.running.is_some());
         if let Some(reason) = reason.filter(|_| !is_running && !self.facts.is_ending) {
             let waiting = State {
                 waiting: Some(ContainerStateWaiting {
@@ -48,7 +54,10 @@ impl Builder<'_> {
                 ..State::default()
             };
             let before = status.state.replace(waiting);
-            if before.as_ref().is_some_and(|state| state.terminated.is_some()) {
+            if before
+                .as_ref()
+                .is_some_and(|state| state.terminated.is_some())
+            {
                 status.last_state = before;
             }
         }
@@ -98,8 +107,15 @@ impl Builder<'_> {
     }
 
     /// The runtime has nothing of the container.
-    fn remember(&self, known: Option<&ContainerStatus>, is_init: bool, status: &mut ContainerStatus) {
-        let last = known.and_then(|known| known.state.clone()).unwrap_or_default();
+    fn remember(
+        &self,
+        known: Option<&ContainerStatus>,
+        is_init: bool,
+        status: &mut ContainerStatus,
+    ) {
+        let last = known
+            .and_then(|known| known.state.clone())
+            .unwrap_or_default();
         if let Some(known) = known {
             status.restart_count = known.restart_count;
         }
@@ -110,7 +126,9 @@ impl Builder<'_> {
                 let lost = State {
                     terminated: Some(ContainerStateTerminated {
                         reason: Some("ContainerStatusUnknown".into()),
-                        message: Some("The container could not be located when the pod was terminated".into()),
+                        message: Some(
+                            "The container could not be located when the pod was terminated".into(),
+                        ),
                         exit_code: 137,
                         ..ContainerStateTerminated::default()
                     }),
@@ -128,7 +146,11 @@ impl Builder<'_> {
             }
             _ => {
                 let is_blocked = !is_init && !self.is_initialized || is_init && self.has_init_run();
-                let reason = if is_blocked { "PodInitializing" } else { "ContainerCreating" };
+                let reason = if is_blocked {
+                    "PodInitializing"
+                } else {
+                    "ContainerCreating"
+                };
                 status.state = Some(waiting(reason));
                 status.last_state = Some(State::default());
             }
@@ -138,8 +160,11 @@ impl Builder<'_> {
     /// Whether the init phase is under way, so that what waits waits for it.
     fn has_init_run(&self) -> bool {
         let spec = self.facts.pod.spec.as_ref();
-        let init = spec.into_iter().flat_map(|spec| spec.init_containers.iter().flatten());
-        init.into_iter().any(|container| self.facts.view.latest(&container.name).is_some())
+        let init = spec
+            .into_iter()
+            .flat_map(|spec| spec.init_containers.iter().flatten());
+        init.into_iter()
+            .any(|container| self.facts.view.latest(&container.name).is_some())
     }
 
     fn ended(&self, run: &Container) -> State {
@@ -153,7 +178,11 @@ impl Builder<'_> {
         State {
             terminated: Some(ContainerStateTerminated {
                 container_id: Some(self.id(run)),
-                exit_code: if run.state == ContainerState::Unknown { 137 } else { run.exit_code },
+                exit_code: if run.state == ContainerState::Unknown {
+                    137
+                } else {
+                    run.exit_code
+                },
                 reason: Some(reason.to_owned()),
                 message: Some(last_words.clone()).filter(|words| !words.is_empty()),
                 started_at: run.started_at.map(second),

@@ -51,13 +51,17 @@ fn changed_conditions(old: Option<&Value>, new: Option<&Value>) -> Vec<Value> {
     let old = list(old);
     let mut changed = Vec::new();
     for condition in list(new) {
-        let before = old.iter().find(|before| before["type"] == condition["type"]);
+        let before = old
+            .iter()
+            .find(|before| before["type"] == condition["type"]);
         if before == Some(&condition) {
             continue;
         }
         let mut change = condition;
         for field in ["reason", "message"] {
-            if before.is_some_and(|before| before.get(field).is_some()) && change.get(field).is_none() {
+            if before.is_some_and(|before| before.get(field).is_some())
+                && change.get(field).is_none()
+            {
                 change[field] = Value::Null;
             }
         }

@@ -14,7 +14,8 @@ struct World {
 
 fn world(spec: Value) -> World {
     World {
-        pod: serde_json::from_value(json!({"metadata": {"name": "p", "uid": "u"}, "spec": spec})).unwrap(),
+        pod: serde_json::from_value(json!({"metadata": {"name": "p", "uid": "u"}, "spec": spec}))
+            .unwrap(),
         view: PodView::default(),
         verdicts: Verdicts::default(),
         waiting: BTreeMap::new(),
@@ -90,7 +91,11 @@ impl World {
     #[track_caller]
     fn is(self, phase: &str, containers: &str, conditions: &str) {
         let status = self.status(&PodStatus::default());
-        let shown = status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten());
+        let shown = status
+            .init_container_statuses
+            .iter()
+            .flatten()
+            .chain(status.container_statuses.iter().flatten());
         let shown: Vec<String> = shown.map(describe).collect();
         assert_eq!(shown.join(" "), containers);
         assert_eq!(status.phase.as_deref(), Some(phase));
@@ -113,7 +118,10 @@ impl World {
 
 fn describe(status: &ContainerStatus) -> String {
     let state = status.state.clone().unwrap_or_default();
-    let last = status.last_state.as_ref().and_then(|last| last.terminated.clone());
+    let last = status
+        .last_state
+        .as_ref()
+        .and_then(|last| last.terminated.clone());
     let mut text = match (state.waiting, state.running, state.terminated) {
         (Some(waiting), ..) => waiting.reason.unwrap_or_default(),
         (_, Some(_), _) if status.ready => "ready".into(),
@@ -149,16 +157,25 @@ fn a_pod_goes_from_pending_to_running() {
 #[test]
 fn the_end_depends_on_the_policy() {
     let ended = "-PodReadyToStartContainers; +Initialized; -Ready; -ContainersReady";
-    world(pod("Never")).exited("a", 0).is("Succeeded", "a=Completed(0)#0", ended);
-    world(pod("Never")).exited("a", 2).is("Failed", "a=Error(2)#0", ended);
-    world(pod("OnFailure")).exited("a", 0).is("Succeeded", "a=Completed(0)#0", ended);
+    world(pod("Never"))
+        .exited("a", 0)
+        .is("Succeeded", "a=Completed(0)#0", ended);
+    world(pod("Never"))
+        .exited("a", 2)
+        .is("Failed", "a=Error(2)#0", ended);
+    world(pod("OnFailure"))
+        .exited("a", 0)
+        .is("Succeeded", "a=Completed(0)#0", ended);
     let unready = "containers with unready status: [a]";
     world(pod("Always")).exited("a", 0).is(
         "Running",
         "a=Completed(0)#0",
         &format!("-PodReadyToStartContainers; +Initialized; -Ready: {unready}; -ContainersReady: {unready}"),
     );
-    world(pod("Always")).exited("a", 143).ending().is("Failed", "a=Error(143)#0", ended);
+    world(pod("Always"))
+        .exited("a", 143)
+        .ending()
+        .is("Failed", "a=Error(143)#0", ended);
 }
 
 #[test]
@@ -169,11 +186,15 @@ fn a_crashing_container_waits_and_shows_its_last_end() {
         "a=CrashLoopBackOff<-Error#0",
         &format!("+PodReadyToStartContainers; +Initialized; -Ready: {unready}; -ContainersReady: {unready}"),
     );
-    world(pod("Always")).sandbox().exited("a", 1).run("a", 1, ContainerState::Running, 0).is(
-        "Running",
-        "a=ready<-Error#1",
-        "+PodReadyToStartContainers; +Initialized; +Ready; +ContainersReady",
-    );
+    world(pod("Always"))
+        .sandbox()
+        .exited("a", 1)
+        .run("a", 1, ContainerState::Running, 0)
+        .is(
+            "Running",
+            "a=ready<-Error#1",
+            "+PodReadyToStartContainers; +Initialized; +Ready; +ContainersReady",
+        );
     world(pod("Always")).sandbox().waiting("a", "ErrImagePull").is(
         "Pending",
         "a=ErrImagePull#0",
@@ -183,7 +204,8 @@ fn a_crashing_container_waits_and_shows_its_last_end() {
 
 #[test]
 fn init_containers_hold_the_rest_back() {
-    let spec = json!({"initContainers": [{"name": "i"}, {"name": "j"}], "containers": [{"name": "a"}]});
+    let spec =
+        json!({"initContainers": [{"name": "i"}, {"name": "j"}], "containers": [{"name": "a"}]});
     world(spec).sandbox().exited("i", 0).running("j").is(
         "Pending",
         "i=Completed(0)#0 j=running#0 a=PodInitializing#0",
@@ -207,14 +229,20 @@ fn readiness_gates_are_the_last_word() {
 fn an_unchanged_status_needs_no_patch_and_foreign_conditions_stay() {
     let world = world(pod("Always")).sandbox().running("a");
     let mut base = world.status(&PodStatus::default());
-    let foreign = serde_json::from_value(json!({"type": "example.com/x", "status": "True"})).unwrap();
+    let foreign =
+        serde_json::from_value(json!({"type": "example.com/x", "status": "True"})).unwrap();
     base.conditions.as_mut().unwrap().push(foreign);
     assert_eq!(patch("u", &base, &world.status(&base)), None);
 
     let world = world.exited("a", 1);
     let change = patch("u", &base, &world.status(&base)).unwrap();
     assert_eq!(change["metadata"], json!({"uid": "u"}));
-    let types: Vec<_> = change["status"]["conditions"].as_array().unwrap().iter().map(|c| c["type"].clone()).collect();
+    let types: Vec<_> = change["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["type"].clone())
+        .collect();
     assert_eq!(types, ["Ready", "ContainersReady"]);
     assert_eq!(change["status"].get("podIP"), None);
 }
@@ -225,5 +253,8 @@ fn an_address_that_changes_replaces_the_old_one() {
     let base = world.status(&PodStatus::default());
     world.view.sandboxes[0].ips = vec!["10.0.0.6".into()];
     let change = patch("u", &base, &world.status(&base)).unwrap();
-    assert_eq!(change["status"]["podIPs"], json!([{"ip": "10.0.0.6"}, {"$patch": "replace"}]));
+    assert_eq!(
+        change["status"]["podIPs"],
+        json!([{"ip": "10.0.0.6"}, {"$patch": "replace"}])
+    );
 }

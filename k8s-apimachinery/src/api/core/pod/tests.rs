@@ -435,6 +435,98 @@ fn only_images_deadlines_and_tolerations_change() {
 }
 
 #[test]
+fn search_paths_may_have_underscores_or_be_the_root() {
+    let searching = |searches: Value| {
+        let config = json!({"nameservers": ["10.96.0.10"], "searches": searches});
+        pod(json!({"containers": [container(json!({}))], "dnsPolicy": "None", "dnsConfig": config}))
+    };
+    check_create(
+        &Pod,
+        searching(json!(["_tcp.example.com", ".", "example.com."])),
+        &[],
+    );
+    let mut bad = searching(json!(["a..b"]));
+    Pod.default(&mut bad);
+    assert_eq!(Pod.validate(&bad)[0].field, "spec.dnsConfig.searches[0]");
+}
+
+#[test]
+fn profiles_and_ids_are_within_bounds() {
+    let context = json!({
+        "runAsUser": -1,
+        "privileged": true,
+        "allowPrivilegeEscalation": false,
+        "seccompProfile": {"type": "Localhost"},
+    });
+    let mut object = with(json!({"securityContext": context}));
+    Pod.default(&mut object);
+    let faults: Vec<_> = Pod
+        .validate(&object)
+        .into_iter()
+        .map(|f| (f.field, f.detail))
+        .collect();
+    let path = "spec.containers[0].securityContext";
+    let want = [
+        (".runAsUser", "must be between 0 and 2147483647, inclusive"),
+        (
+            "",
+            "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+        ),
+        (
+            ".seccompProfile.localhostProfile",
+            "must be set when seccomp type is Localhost",
+        ),
+    ];
+    assert_eq!(
+        faults,
+        want.map(|(field, detail)| (format!("{path}{field}"), detail.to_owned()))
+    );
+}
+
+#[test]
+fn affinity_and_spread_name_their_topology() {
+    let spread = json!([{"maxSkew": 0, "topologyKey": "zone", "whenUnsatisfiable": "Later"}]);
+    let anti = json!({"requiredDuringSchedulingIgnoredDuringExecution": [{"labelSelector": {}}]});
+    let node = json!({"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 101, "preference": {}}]});
+    check_create(
+        &Pod,
+        pod(json!({
+            "containers": [container(json!({}))],
+            "affinity": {"nodeAffinity": node, "podAntiAffinity": anti},
+            "topologySpreadConstraints": spread,
+        })),
+        &[
+            "spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight: Invalid value: 101: must be in the range 1-100",
+            "spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey: Required value: can not be empty",
+            "spec.topologySpreadConstraints[0].maxSkew: Invalid value: 0: must be greater than zero",
+            r#"spec.topologySpreadConstraints[0].whenUnsatisfiable: Unsupported value: "Later": supported values: "DoNotSchedule", "ScheduleAnyway""#,
+        ],
+    );
+}
+
+#[test]
+fn gated_pods_have_no_node_and_gates_are_only_lifted() {
+    let gated =
+        |gates: Value| pod(json!({"containers": [container(json!({}))], "schedulingGates": gates}));
+    let mut bound = gated(json!([{"name": "a"}]));
+    bound.set(&["spec", "nodeName"], "n1".into());
+    check_create(
+        &Pod,
+        bound,
+        &["spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared"],
+    );
+    check_update(&Pod, gated(json!([{"name": "a"}])), gated(json!([])), &[]);
+    check_update(
+        &Pod,
+        gated(json!([])),
+        gated(json!([{"name": "a"}])),
+        &[
+            "spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate 'a'",
+        ],
+    );
+}
+
+#[test]
 fn ephemeral_containers_are_only_added_later() {
     let with_debugger = |image: &str| {
         let mut object = with(json!({}));

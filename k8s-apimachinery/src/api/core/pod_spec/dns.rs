@@ -42,10 +42,11 @@ fn check_searches(searches: &Field) {
         );
     }
     for search in searches.items() {
-        // A trailing dot marks the name as absolute; the root alone is a search path as well.
+        // A trailing dot marks the name as absolute; the root alone is a search path as well; and
+        // underscores count as letters, since service records have them.
         let domain = search.str().strip_suffix('.').unwrap_or(search.str());
         if search.str() != "." {
-            search.invalid_for(name::dns1123_subdomain(&domain.replace('_', "-")));
+            search.invalid_for(name::dns1123_subdomain(&domain.replace('_', "x")));
         }
     }
 }
