@@ -297,10 +297,15 @@ async fn next(changes: &mut Option<Changes>) -> Option<Change> {
 
 /// Whether a container about which there was news still shows as running.
 fn runs_on(view: &PodView, change: &Change) -> bool {
-    let Change::Container(id) = change else { return false };
+    let Change::Container(id) = change else {
+        return false;
+    };
     let container = view.container(id);
     container.is_some_and(|container| container.state == ContainerState::Running)
-        || view.sandboxes.iter().any(|sandbox| sandbox.id == *id && sandbox.is_ready)
+        || view
+            .sandboxes
+            .iter()
+            .any(|sandbox| sandbox.id == *id && sandbox.is_ready)
 }
 
 /// Whether lists show the same sandboxes and containers in the same states.
