@@ -32,8 +32,8 @@ const POLL: Duration = Duration::from_secs(1);
 /// How often when it does: changes that got lost are found then.
 const SWEEP: Duration = Duration::from_secs(10);
 
-/// A runtime may tell that a container ended before its own records say so: then they are looked at
-/// again after this time, doubled each time up to the other.
+/// A runtime may tell that a container ended before its own records, or ours, say so: then they are
+/// looked at again after this time, doubled each time up to the other.
 const FIRST_DOUBT: Duration = Duration::from_millis(5);
 const LAST_DOUBT: Duration = Duration::from_millis(640);
 
@@ -149,20 +149,16 @@ impl Pleg {
                 Some((change, wait)) = doubts.next() => (Some(change), wait),
                 () = tokio::time::sleep_until(next_sweep) => (None, FIRST_DOUBT),
             };
-            let pod = change.as_ref().and_then(|change| self.pod_of(change));
-            let uids = match pod {
-                Some(uid) => {
-                    let view = self.refresh(&uid).await;
-                    if let (Ok(view), Some(change)) = (&view, change)
-                        && wait <= LAST_DOUBT
-                        && runs_on(view, &change)
-                    {
+            let uids = match change {
+                Some(change) => {
+                    let (uid, is_doubtful) = self.check(&change).await;
+                    if is_doubtful && wait <= LAST_DOUBT {
                         doubts.push(async move {
                             tokio::time::sleep(wait).await;
                             (change, wait * 2)
                         });
                     }
-                    view.map(|_| vec![uid])
+                    Ok(uid.into_iter().collect())
                 }
                 None => {
                     if changes.is_none() {
@@ -182,6 +178,22 @@ impl Pleg {
                     }
                 }
                 Err(error) => tracing::debug!(%error, "the runtime can't be looked at"),
+            }
+        }
+    }
+
+    /// Looks at the pod in which something changed; says which it is, and whether what was found
+    /// falls short of what was told.
+    async fn check(&self, change: &Change) -> (Option<String>, bool) {
+        // A container that ends at once may do so before anybody has seen it.
+        let Some(uid) = self.pod_of(change) else {
+            return (None, true);
+        };
+        match self.refresh(&uid).await {
+            Ok(view) => (Some(uid), runs_on(&view, change)),
+            Err(error) => {
+                tracing::debug!(%error, "a pod can't be looked at");
+                (None, true)
             }
         }
     }
@@ -285,10 +297,15 @@ async fn next(changes: &mut Option<Changes>) -> Option<Change> {
 
 /// Whether a container about which there was news still shows as running.
 fn runs_on(view: &PodView, change: &Change) -> bool {
-    let Change::Container(id) = change else { return false };
+    let Change::Container(id) = change else {
+        return false;
+    };
     let container = view.container(id);
     container.is_some_and(|container| container.state == ContainerState::Running)
-        || view.sandboxes.iter().any(|sandbox| sandbox.id == *id && sandbox.is_ready)
+        || view
+            .sandboxes
+            .iter()
+            .any(|sandbox| sandbox.id == *id && sandbox.is_ready)
 }
 
 /// Whether lists show the same sandboxes and containers in the same states.

@@ -1,5 +1,7 @@
 //! What the runtime has of one pod.
 
+use std::cmp::Reverse;
+
 use crate::cri::{Container, ContainerState, Sandbox};
 
 /// A pod's sandboxes and containers, dead ones included, each newest first.
@@ -14,9 +16,8 @@ pub struct PodView {
 impl PodView {
     /// Puts what a runtime listed in order.
     pub fn new(mut sandboxes: Vec<Sandbox>, mut containers: Vec<Container>) -> Self {
-        sandboxes.sort_by(|a, b| (b.attempt, b.created_at).cmp(&(a.attempt, a.created_at)));
-        containers
-            .sort_by(|a, b| (b.created_at, b.restart_count).cmp(&(a.created_at, a.restart_count)));
+        sandboxes.sort_by_key(|sandbox| Reverse((sandbox.attempt, sandbox.created_at)));
+        containers.sort_by_key(|run| Reverse((run.created_at, run.restart_count)));
         Self {
             sandboxes,
             containers,

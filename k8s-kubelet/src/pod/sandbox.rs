@@ -26,8 +26,6 @@ pub(crate) struct Place<'a> {
     pub(crate) logs: &'a Path,
     pub(crate) cgroup: Option<&'a str>,
     pub(crate) limits: PodLimits,
-    /// The node's name, which pods on its network carry.
-    pub(crate) node: &'a str,
 }
 
 /// The pod's host name, and its domain if it has one.
@@ -63,7 +61,8 @@ pub(crate) fn config(pod: &Pod, spec: &PodSpec, place: &Place<'_>) -> PodSandbox
     let is_on_host = spec.host_network == Some(true);
     let (name, domain) = hostname(pod, spec, &place.resolver.domain);
     let hostname = match domain {
-        _ if is_on_host => place.node.to_owned(),
+        // The node's own, which runtimes must not set.
+        _ if is_on_host => String::new(),
         Some(domain) if spec.set_hostname_as_fqdn == Some(true) => format!("{name}.{domain}"),
         _ => name,
     };

@@ -40,13 +40,6 @@ impl Reason {
     }
 }
 
-/// How a pod's end came about other than by its containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// The phase is `Failed` for this reason.
-    pub reason: Reason,
-}
-
 /// All that a status rests on.
 pub struct Facts<'a> {
     /// The pod as the API has it; its status is what is compared with.
@@ -104,7 +97,11 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
         .iter()
         .map(|container| build.status(container, facts.base.container_statuses.as_deref(), false))
         .collect();
-    let phase = match (&facts.failure, facts.base.phase.as_deref()) {
+    // A pod has failed once nothing of it runs any more, not before.
+    let failure = facts
+        .failure
+        .filter(|_| facts.view.running().next().is_none());
+    let phase = match (failure, facts.base.phase.as_deref()) {
         (Some(_), _) => "Failed",
         // The end is final.
         (None, Some("Succeeded")) => "Succeeded",
@@ -127,7 +124,7 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
         message: facts.base.message.clone(),
         ..PodStatus::default()
     };
-    if let Some(failure) = facts.failure {
+    if let Some(failure) = failure {
         status.reason = Some(failure.reason.clone());
         status.message = Some(failure.message.clone());
     }
@@ -150,7 +147,7 @@ fn is_initialized(init: &[Spec], facts: &Facts<'_>) -> bool {
             }
             Some(run) => run.state == crate::cri::ContainerState::Exited && run.exit_code == 0,
             // Its traces may have been removed since.
-            None => was.any(|status| is_succeeded(status)),
+            None => was.any(is_succeeded),
         }
     })
 }

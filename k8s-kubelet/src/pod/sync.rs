@@ -222,7 +222,6 @@ impl Syncer {
             logs: &logs,
             cgroup: cgroup.as_deref(),
             limits: limit::pod_limits(pod),
-            node: &agent.config.name,
         };
         let config = sandbox::config(pod, spec, &place);
         if let SandboxAction::Keep(id) = &plan.sandbox {
