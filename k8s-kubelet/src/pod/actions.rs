@@ -1,7 +1,7 @@
 //! What to do for a pod: a comparison of its spec with what the runtime has.
 //!
 //! Pure: [`plan`] sees states only, never which event woke the worker, and returns what
-//! [`sync`](super::sync) then does. A plan takes the pod one step further; after each step the
+//! `sync` then does. A plan takes the pod one step further; after each step the
 //! runtime is looked at again.
 
 use std::time::Duration;

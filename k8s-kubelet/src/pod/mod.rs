@@ -1,4 +1,4 @@
-//! The life of a pod on this node: [`actions`] decides, `sync` does, [`status`] reports, and a
+//! The life of a pod on this node: [`actions`] decides, `sync` and `start` do, [`status`] reports, and a
 //! `worker` per pod goes round.
 
 pub mod actions;
@@ -16,6 +16,7 @@ pub(crate) mod mailbox;
 mod report;
 mod sandbox;
 mod security;
+mod start;
 pub mod status;
 mod sync;
 pub(crate) mod worker;

@@ -5,32 +5,23 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, ObjectReference, Pod, PodIP, PodSpec, Secret, Service,
-};
+use k8s_openapi::api::core::v1::{ObjectReference, Pod, PodIP, PodSpec};
 
 use super::{
-    actions::{Plan, SandboxAction, Start, Stop},
+    actions::{Plan, SandboxAction, Stop},
     backoff::{CrashBackoff, go_duration},
-    container::{self, Parts},
-    env::{self, References},
-    hook, hosts, last_words,
+    hosts,
     mailbox::Mailbox,
     sandbox::{self, Place},
     status::Reason,
 };
 use crate::{
     agent::Agent,
-    cri::{Image, RuntimeError, api::PodSandboxConfig},
-    image::Pull,
+    cri::{RuntimeError, api::PodSandboxConfig},
     probe::Fatal,
     resource::limit,
-    source::SourceError,
     volume::{Mounted, Volumes},
 };
-
-/// How long a hook after the start may take.
-const POST_START_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Takes one pod's steps.
 pub(super) struct Syncer {
@@ -119,7 +110,7 @@ impl Syncer {
         result
     }
 
-    fn about(&self, pod: &Pod, container: &str) -> ObjectReference {
+    pub(super) fn about(&self, pod: &Pod, container: &str) -> ObjectReference {
         let spec = pod.spec.as_ref();
         let mut all = spec.into_iter().flat_map(|spec| {
             spec.containers
@@ -257,7 +248,7 @@ impl Syncer {
         }
     }
 
-    fn hosts_path(&self, pod: &Pod) -> PathBuf {
+    pub(super) fn hosts_path(&self, pod: &Pod) -> PathBuf {
         self.agent.config.pod_dir(uid(pod)).join("etc-hosts")
     }
 
@@ -285,197 +276,6 @@ impl Syncer {
         }
     }
 
-    async fn start(
-        &mut self,
-        pod: &Pod,
-        spec: &PodSpec,
-        start: &Start<'_>,
-        sandbox_id: &str,
-        sandbox: &PodSandboxConfig,
-        mounted: &Mounted,
-    ) -> Result<(), Reason> {
-        let agent = self.agent.clone();
-        let container = start.container;
-        let about = self.about(pod, &container.name);
-        let pull = Pull {
-            pod,
-            about: about.clone(),
-            sandbox,
-            runtime: &*agent.runtime,
-            recorder: &agent.recorder,
-            objects: &agent.objects,
-        };
-        let ensured = self
-            .mailbox
-            .stop
-            .run_until_cancelled(agent.images.ensure(container, &pull));
-        let image = match ensured.await {
-            Some(image) => image?,
-            None => return Err(Reason::new("ContainerCreating", "")),
-        };
-        let fail = |reason: &str, message: String| {
-            agent.warning(about.clone(), "Failed", format!("Error: {message}"));
-            Reason::new(reason, message)
-        };
-        let config = self.configure(pod, spec, start, &image, mounted).await;
-        let config = config.map_err(|message| fail("CreateContainerConfigError", message))?;
-        let runtime = &agent.runtime;
-        let created = runtime.create_container(sandbox_id, &config, sandbox).await;
-        let id = created.map_err(|error| fail("CreateContainerError", error.to_string()))?;
-        if let Some(ended) = start.after {
-            self.backoff.restarted(&container.name, ended, agent.now());
-        }
-        agent.normal(about.clone(), "Created", "Container created");
-        if let Err(error) = runtime.start_container(&id).await {
-            return Err(fail("RunContainerError", error.to_string()));
-        }
-        agent.normal(about.clone(), "Started", "Container started");
-        self.post_start(pod, container, &id).await
-    }
-
-    async fn configure(
-        &self,
-        pod: &Pod,
-        spec: &PodSpec,
-        start: &Start<'_>,
-        image: &Image,
-        mounted: &Mounted,
-    ) -> Result<crate::cri::api::ContainerConfig, String> {
-        let agent = &self.agent;
-        let container = start.container;
-        let dir = agent.config.pod_dir(uid(pod));
-        let last_words = last_words::path(&dir, &container.name, start.restart_count);
-        let is_simulated = agent.runtime.is_simulated();
-        let mut env = Vec::new();
-        if !is_simulated {
-            env = self.environment(pod, spec, container).await?;
-            make_last_words(&last_words)
-                .map_err(|error| format!("{}: {error}", last_words.display()))?;
-            let log = agent
-                .config
-                .pod_logs(names(pod).0, names(pod).1, uid(pod))
-                .join(&container.name);
-            std::fs::create_dir_all(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-        }
-        let mut simulated;
-        let mounted = match is_simulated {
-            true => {
-                // Nothing is mounted, and nothing looks.
-                let names = container
-                    .volume_mounts
-                    .iter()
-                    .flatten()
-                    .map(|mount| mount.name.clone());
-                simulated = Mounted::new();
-                simulated.extend(names.map(|name| (name, PathBuf::from("/"))));
-                &simulated
-            }
-            false => mounted,
-        };
-        let parts = Parts {
-            pod,
-            spec,
-            restart_count: start.restart_count,
-            image,
-            env,
-            mounted,
-            hosts: &self.hosts_path(pod),
-            last_words: &last_words,
-            seccomp_root: &agent.config.root_dir.join("seccomp"),
-            memory: agent.machine.memory,
-        };
-        container::config(container, parts)
-    }
-
-    async fn environment(
-        &self,
-        pod: &Pod,
-        spec: &PodSpec,
-        container: &Container,
-    ) -> Result<Vec<(String, String)>, String> {
-        let (namespace, _) = names(pod);
-        let objects = &self.agent.objects;
-        let wanted = References::of(container);
-        let mut config_maps: BTreeMap<String, ConfigMap> = BTreeMap::new();
-        let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
-        for name in wanted.config_maps {
-            match objects.config_map(namespace, &name).await {
-                Ok(map) => drop(config_maps.insert(name, map)),
-                Err(SourceError::NotFound { .. }) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        for name in wanted.secrets {
-            match objects.secret(namespace, &name).await {
-                Ok(secret) => drop(secrets.insert(name, secret)),
-                Err(SourceError::NotFound { .. }) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-        }
-        let own = match spec.enable_service_links {
-            Some(false) => Vec::new(),
-            _ => objects.services(namespace),
-        };
-        let default = objects.services("default");
-        let api = default
-            .iter()
-            .filter(|service| service.metadata.name.as_deref() == Some("kubernetes"));
-        let services: Vec<&Service> = api.chain(&own).map(|service| &**service).collect();
-        let machine = &self.agent.machine;
-        let sources = env::Sources {
-            pod,
-            config_maps: &config_maps,
-            secrets: &secrets,
-            services: &services,
-            allocatable: (machine.milli_cpu, machine.memory),
-        };
-        env::resolve(container, &sources)
-    }
-
-    /// Runs the hook after the start; a container whose hook fails is killed.
-    async fn post_start(&self, pod: &Pod, container: &Container, id: &str) -> Result<(), Reason> {
-        let handler = container
-            .lifecycle
-            .as_ref()
-            .and_then(|lifecycle| lifecycle.post_start.as_ref());
-        let Some(handler) = handler.filter(|_| !self.agent.runtime.is_simulated()) else {
-            return Ok(());
-        };
-        let ip = pod
-            .status
-            .as_ref()
-            .and_then(|status| status.pod_ip.clone())
-            .unwrap_or_default();
-        let run = hook::run(
-            &*self.agent.runtime,
-            handler,
-            container,
-            id,
-            &ip,
-            POST_START_TIMEOUT,
-        );
-        let Some(Err(message)) = self.mailbox.stop.run_until_cancelled(run).await else {
-            return Ok(());
-        };
-        let about = self.about(pod, &container.name);
-        let message = format!("PostStartHook failed: {message}");
-        self.agent
-            .warning(about.clone(), "FailedPostStartHook", message.clone());
-        self.agent.normal(about, "Killing", "FailedPostStartHook");
-        let grace = pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.termination_grace_period_seconds)
-            .unwrap_or(30);
-        let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
-        let killed =
-            super::kill::container(&self.agent, pod, Some(container), id, grace, true).await;
-        if let Err(error) = killed {
-            tracing::warn!(%error, "a container whose hook failed can't be killed");
-        }
-        Err(Reason::new("PostStartHookError", message))
-    }
-
     /// Brings the volumes up to date that follow the API.
     pub(super) async fn update_volumes(&self, pod: &Pod) {
         let dir = self.agent.config.pod_dir(uid(pod));
@@ -499,16 +299,6 @@ impl Syncer {
         }
         Ok(())
     }
-}
-
-/// The file must be writable by whomever the container runs as.
-fn make_last_words(path: &std::path::Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    std::fs::write(path, [])?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))
 }
 
 /// The pod with the addresses that it has just got, which the API doesn't know yet.

@@ -1,6 +1,6 @@
 //! Probes: asking containers how they are.
 //!
-//! One task per probe of a running container; [`Probes`] belongs to the pod's worker, which reads
+//! One task per probe of a running container; `Probes` belongs to the pod's worker, which reads
 //! the [`Verdicts`] when it plans and reports. A changed verdict wakes the worker at once.
 
 mod exec;
