@@ -24,7 +24,8 @@ pub(crate) fn run() -> Result<()> {
     node_ports_answer(&cluster)?;
     exit_codes_come_back(&cluster)?;
     graceful_termination(&cluster)?;
-    cluster.sh("kubectl delete -f tests/testdata/pods.yaml --wait --timeout=60s")?;
+    cluster
+        .sh("kubectl delete -f tests/testdata/pods.yaml --ignore-not-found --wait --timeout=60s")?;
     cluster.teardown()
 }
 
