@@ -1,10 +1,11 @@
 //! Every component has an identity of its own, and each is denied what it has no business with.
 
 use anyhow::{Result, ensure};
+use serde_json::json;
 
 use crate::cluster::Cluster;
 
-/// Who, in which groups, may, and may not: verb and resource, in the words of `kubectl auth can-i`.
+/// Who, in which groups, may, and may not: verb and `RESOURCE.GROUP/SUBRESOURCE`.
 struct Identity {
     user: &'static str,
     groups: &'static [&'static str],
@@ -23,7 +24,11 @@ const IDENTITIES: &[Identity] = &[
         user: "system:kube-scheduler",
         groups: &["system:authenticated"],
         may: "create pods/binding",
-        may_not: &["delete nodes", "get secrets", "create clusterrolebindings"],
+        may_not: &[
+            "delete nodes",
+            "get secrets",
+            "create clusterrolebindings.rbac.authorization.k8s.io",
+        ],
     },
     Identity {
         user: "system:kube-proxy",
@@ -38,7 +43,7 @@ const IDENTITIES: &[Identity] = &[
         may_not: &[
             "create deployments.apps",
             "delete namespaces",
-            "create clusterrolebindings",
+            "create clusterrolebindings.rbac.authorization.k8s.io",
         ],
     },
     Identity {
@@ -75,13 +80,19 @@ const IDENTITIES: &[Identity] = &[
         user: "system:serviceaccount:kube-system:namespace-controller",
         groups: SERVICE_ACCOUNT,
         may: "delete pods",
-        may_not: &["create pods", "create clusterrolebindings"],
+        may_not: &[
+            "create pods",
+            "create clusterrolebindings.rbac.authorization.k8s.io",
+        ],
     },
     Identity {
         user: "system:serviceaccount:kube-system:generic-garbage-collector",
         groups: SERVICE_ACCOUNT,
         may: "delete pods",
-        may_not: &["create pods", "create clusterrolebindings"],
+        may_not: &[
+            "create pods",
+            "create clusterrolebindings.rbac.authorization.k8s.io",
+        ],
     },
     Identity {
         user: "system:serviceaccount:kube-system:service-account-controller",
@@ -115,26 +126,32 @@ pub(crate) fn run() -> Result<()> {
             .collect();
         let ask = |what: &str| {
             let (verb, resource) = what.split_once(' ').unwrap_or((what, ""));
-            let (resource, sub) = resource.split_once('/').unwrap_or((resource, ""));
-            let sub = if sub.is_empty() {
-                String::new()
-            } else {
-                format!(" --subresource={sub}")
-            };
-            let line = format!(
-                "kubectl auth can-i {verb} {resource}{sub} --namespace=kube-system --as={}{groups}",
+            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
+            let review = json!({
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": { "resourceAttributes": {
+                    "verb": verb,
+                    "group": group,
+                    "resource": resource,
+                    "subresource": subresource,
+                    "namespace": "kube-system",
+                } },
+            });
+            cluster.sh(&format!(
+                "echo '{review}' | kubectl create -f - -o jsonpath='{{.status.allowed}}' --as={}{groups}",
                 identity.user
-            );
-            Ok::<_, anyhow::Error>(cluster.bash(&line)?.stdout.trim().to_owned())
+            ))
         };
         ensure!(
-            ask(identity.may)? == "yes",
+            ask(identity.may)? == "true",
             "{} may not {}",
             identity.user,
             identity.may
         );
         for what in identity.may_not {
-            ensure!(ask(what)? == "no", "{} may {what}", identity.user);
+            ensure!(ask(what)? == "false", "{} may {what}", identity.user);
         }
     }
     cluster.stop()
