@@ -138,7 +138,7 @@ impl<D: Directory + 'static> Server<D> {
                     return true;
                 }
                 Answer::Alias(record, target) => {
-                    response.add_answer(record);
+                    response.add_answer(*record);
                     name = target;
                 }
                 Answer::NoData => {

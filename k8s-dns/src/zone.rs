@@ -28,7 +28,7 @@ pub enum Answer {
     /// Records, at least one.
     Records(Vec<Record>),
     /// The name is another name, outside or inside the zone, whose records are to be looked up.
-    Alias(Record, Name),
+    Alias(Box<Record>, Name),
     /// The name exists, without records of this type.
     NoData,
     /// No such name.
@@ -135,7 +135,7 @@ impl<D: Directory> Zone<D> {
             let alias = record(name, RData::CNAME(CNAME(target.clone())));
             return match kind {
                 RecordType::CNAME => Answer::Records(vec![alias]),
-                _ => Answer::Alias(alias, target),
+                _ => Answer::Alias(Box::new(alias), target),
             };
         }
         let addresses: Vec<Ipv4Addr> = match cluster_ip(spec) {

@@ -31,13 +31,7 @@ impl Test {
             })?;
             step(started, "lints", || {
                 let mut clippy = run::cargo();
-                clippy.args([
-                    "clippy",
-                    "--quiet",
-                    "--release",
-                    "--workspace",
-                    "--all-targets",
-                ]);
+                clippy.args(["clippy", "--quiet", "--workspace", "--all-targets"]);
                 run::check(clippy.args(["--", "--deny", "warnings"]))
             })?;
             step(started, "tests", || {

@@ -120,7 +120,7 @@ fn the_form_in_objects_is_read() {
     assert!(matches(&selector, &[("app", "web"), ("tier", "front")]));
     assert!(!matches(&selector, &[("app", "web"), ("tier", "back")]));
     assert_eq!(selector.exact("app"), Some("web"));
-    assert_eq!(selector.to_string(), "app in (web),tier notin (back)");
+    assert_eq!(selector.to_string(), "app=web,tier notin (back)");
 
     assert!(
         LabelSelector::from_value(&json!({}))
