@@ -10,9 +10,7 @@ use futures::{
     future::{BoxFuture, ready},
 };
 use http_body::{Body as _, Frame};
-use http_body_util::{
-    BodyExt, Empty, Full, LengthLimitError, Limited, StreamBody, combinators::UnsyncBoxBody,
-};
+use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 
 use crate::ApiError;
 
@@ -58,20 +56,42 @@ where
 /// future is boxed, and so free of the body's type, which the compiler can't see to be `Send`
 /// inside of larger futures.
 pub fn read(body: Body) -> BoxFuture<'static, Result<Bytes, ApiError>> {
-    if body.size_hint().lower() > MAX_REQUEST_BYTES as u64 {
+    if body.size_hint().lower() > (MAX_REQUEST_BYTES + HEARD_OUT) as u64 {
         return ready(Err(TOO_LARGE)).boxed();
     }
-    let collected = Limited::new(body, MAX_REQUEST_BYTES).collect();
-    collected
-        .map(|collected| match collected {
-            Ok(collected) => Ok(collected.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(TOO_LARGE),
-            Err(error) => Err(ApiError::BadRequest(format!(
-                "unable to read the request body: {error}"
-            ))),
-        })
-        .boxed()
+    collect(body).boxed()
 }
+
+async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut chunks: Vec<Bytes> = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            ApiError::BadRequest(format!("unable to read the request body: {error}"))
+        })?;
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
+        length += chunk.len();
+        if length > MAX_REQUEST_BYTES + HEARD_OUT {
+            break;
+        }
+        if length > MAX_REQUEST_BYTES {
+            chunks.clear();
+        } else {
+            chunks.push(chunk);
+        }
+    }
+    match chunks.as_mut_slice() {
+        _ if length > MAX_REQUEST_BYTES => Err(TOO_LARGE),
+        [only] => Ok(std::mem::take(only)),
+        several => Ok(several.concat().into()),
+    }
+}
+
+/// How much beyond the limit is read and thrown away, in bytes: a client that is still sending does
+/// not listen, and over HTTP/2 would see a broken stream instead of the answer.
+const HEARD_OUT: usize = 2 * MAX_REQUEST_BYTES;
 
 const TOO_LARGE: ApiError = ApiError::TooLarge {
     limit: MAX_REQUEST_BYTES,

@@ -18,6 +18,8 @@ impl From<StoreError> for ApiError {
             StoreError::Closed => {
                 ApiError::ServiceUnavailable("the server is shutting down".to_owned())
             }
+            // Whoever runs the server has to know, and space may return.
+            full @ StoreError::Full { .. } => ApiError::ServiceUnavailable(full.to_string()),
             other => ApiError::internal(other),
         }
     }
