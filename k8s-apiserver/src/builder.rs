@@ -12,7 +12,7 @@ use crate::{
     admission::{self, Admission},
     authz::{
         bootstrap_policy,
-        rbac::{CachedRules, Rbac, RuleSource},
+        rbac::{CachedRules, Rbac, RuleSource, escalation::Guard},
         review::Reviewer,
     },
     config::Config,
@@ -156,6 +156,13 @@ impl Builder {
         let rules: Arc<dyn RuleSource> = Arc::new(CachedRules::new(live.clone()));
         let authorizer = Arc::new(Rbac::new(rules.clone()));
         let tasks = Tasks::new(self.stopping.clone());
+        let guard = Guard {
+            authorizer: authorizer.clone(),
+            rules: rules.clone(),
+        };
+        self.registry
+            .admission
+            .push(Arc::new(admission::Escalation(guard)));
 
         let reviewer = Arc::new(Reviewer {
             authorizer: authorizer.clone(),

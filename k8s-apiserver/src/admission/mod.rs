@@ -5,6 +5,7 @@
 //! with the object (a charge, an allocation) is returned as [`Effects`] and commits in the same transaction.
 
 mod default_toleration_seconds;
+mod escalation;
 mod namespace_lifecycle;
 mod priority;
 mod service_account;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use k8s_apimachinery::Object;
 
 pub use default_toleration_seconds::DefaultTolerationSeconds;
+pub use escalation::Escalation;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use priority::Priority;
 pub use service_account::ServiceAccount;
