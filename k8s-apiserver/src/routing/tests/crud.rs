@@ -108,7 +108,7 @@ async fn what_is_wrong_is_said_in_kubernetes_words() {
             )
             .await,
             "415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types \
-             include: application/json, application/yaml",
+             include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
         ),
         (
             api.get_as(MAPS, "text/html").await,
