@@ -103,7 +103,7 @@ async fn what_is_wrong_is_said_in_kubernetes_words() {
             api.send(
                 "POST",
                 MAPS,
-                &[("content-type", "application/vnd.kubernetes.protobuf")],
+                &[("content-type", "text/plain")],
                 "k8s",
             )
             .await,
