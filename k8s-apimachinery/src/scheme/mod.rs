@@ -5,6 +5,7 @@ pub mod codec;
 pub mod gvk;
 mod normalise;
 mod path;
+pub mod protobuf;
 mod prune;
 pub mod schema;
 pub mod strict;

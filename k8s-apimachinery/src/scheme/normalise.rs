@@ -221,7 +221,8 @@ fn replace(value: &mut Value, text: String) {
     }
 }
 
-fn is_omitted(field: &Field, value: &Value) -> bool {
+/// Whether the stored form leaves out the field with this value.
+pub(super) fn is_omitted(field: &Field, value: &Value) -> bool {
     field.when_empty == WhenEmpty::Omitted
         && match value {
             Value::String(text) => text.is_empty(),

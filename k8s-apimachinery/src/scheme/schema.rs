@@ -12,6 +12,8 @@ use super::{gvk::Gvk, table};
 pub struct Schema {
     shape: Shape,
     type_name: Box<str>,
+    /// Where a built-in type lives: `apps`; `""` for all others.
+    package: &'static str,
 }
 
 /// What a value is.
@@ -179,7 +181,12 @@ impl Schema {
         Self {
             shape,
             type_name: type_name.into(),
+            package: "",
         }
+    }
+
+    pub(super) fn in_package(self, package: &'static str) -> Self {
+        Self { package, ..self }
     }
 
     /// The schema of a built-in kind, or of the list of one.
@@ -207,6 +214,11 @@ impl Schema {
     /// The name of its type: `v1.PodSpec`; `""` when it has none.
     pub fn type_name(&self) -> &str {
         &self.type_name
+    }
+
+    /// The name of a built-in type with its package, by which its protobuf message is found: `core/v1.PodSpec`.
+    pub(super) fn message_name(&self) -> String {
+        format!("{}/{}", self.package, self.type_name)
     }
 
     /// The known fields of an object, sorted by name.

@@ -226,6 +226,7 @@ impl Type {
             },
             &name,
         )
+        .in_package(self.package.name)
     }
 }
 

@@ -103,12 +103,12 @@ async fn what_is_wrong_is_said_in_kubernetes_words() {
             api.send(
                 "POST",
                 MAPS,
-                &[("content-type", "application/vnd.kubernetes.protobuf")],
+                &[("content-type", "text/plain")],
                 "k8s",
             )
             .await,
             "415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types \
-             include: application/json, application/yaml",
+             include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
         ),
         (
             api.get_as(MAPS, "text/html").await,
