@@ -92,7 +92,7 @@ pub(crate) fn run() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("cluster");
     let mut cluster = Cluster::start(&data, &["--node", "none", "--store", "memory"])?;
-    cluster.sh("kubectl create configmap stale --from-literal=a=b --dry-run=client -o json | kubectl create -f -")?;
+    cluster.sh("kubectl create configmap stale --from-literal=a=b")?;
     let big = directory.path().join("big");
     std::fs::write(&big, vec![b' '; (3 << 20) + 1])?;
     let setup = credentials(directory.path(), &big);

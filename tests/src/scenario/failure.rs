@@ -62,7 +62,7 @@ fn damaged_data() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("cluster");
     let mut cluster = Cluster::start(&data, &["--node", "none"])?;
-    cluster.sh("kubectl create configmap kept --from-literal=a=b --dry-run=client -o json | kubectl create -f -")?;
+    cluster.sh("kubectl create configmap kept --from-literal=a=b")?;
     cluster.stop()?;
     let mut logs: Vec<_> = fs::read_dir(data.join("store"))?
         .flatten()
@@ -141,7 +141,7 @@ fn fill_and_recover(disk: &Path) -> Result<()> {
     let refusal = loop {
         let name = format!("filler-{}", acknowledged.len());
         let outcome = cluster.bash(&format!(
-            "kubectl create configmap {name} --from-file={} --dry-run=client -o json | kubectl create -f -",
+            "kubectl create configmap {name} --from-file={}",
             value.display()
         ))?;
         if !outcome.success {
@@ -162,7 +162,7 @@ fn fill_and_recover(disk: &Path) -> Result<()> {
         &cluster.kubeconfig(),
     )?
     .expect_success("growing the disk")?;
-    cluster.sh("kubectl create configmap after --from-literal=a=b --dry-run=client -o json | kubectl create -f -")?;
+    cluster.sh("kubectl create configmap after --from-literal=a=b")?;
     cluster.kill()?;
     cluster.resume()?;
     ensure!(

@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result<()> {
         "{nodes}"
     );
 
-    cluster.sh("kubectl create deployment idle --image=localhost/none:1 --replicas=30 --dry-run=client -o json | kubectl create -f -")?;
+    cluster.sh("kubectl create deployment idle --image=localhost/none:1 --replicas=30")?;
     cluster.sh("kubectl rollout status deployment/idle --timeout=60s")?;
     let spread = cluster.sh("kubectl get pods -o jsonpath='{range .items[*]}{.spec.nodeName}{\"\\n\"}{end}' | sort | uniq -c")?;
     ensure!(

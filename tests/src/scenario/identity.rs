@@ -1,11 +1,10 @@
 //! Every component has an identity of its own, and each is denied what it has no business with.
 
 use anyhow::{Result, ensure};
-use serde_json::json;
 
 use crate::cluster::Cluster;
 
-/// Who, in which groups, may, and may not: verb and `RESOURCE.GROUP/SUBRESOURCE`.
+/// Who, in which groups, may, and may not: verb and resource, in the words of `kubectl auth can-i`.
 struct Identity {
     user: &'static str,
     groups: &'static [&'static str],
@@ -24,11 +23,7 @@ const IDENTITIES: &[Identity] = &[
         user: "system:kube-scheduler",
         groups: &["system:authenticated"],
         may: "create pods/binding",
-        may_not: &[
-            "delete nodes",
-            "get secrets",
-            "create clusterrolebindings.rbac.authorization.k8s.io",
-        ],
+        may_not: &["delete nodes", "get secrets", "create clusterrolebindings"],
     },
     Identity {
         user: "system:kube-proxy",
@@ -43,7 +38,7 @@ const IDENTITIES: &[Identity] = &[
         may_not: &[
             "create deployments.apps",
             "delete namespaces",
-            "create clusterrolebindings.rbac.authorization.k8s.io",
+            "create clusterrolebindings",
         ],
     },
     Identity {
@@ -80,19 +75,13 @@ const IDENTITIES: &[Identity] = &[
         user: "system:serviceaccount:kube-system:namespace-controller",
         groups: SERVICE_ACCOUNT,
         may: "delete pods",
-        may_not: &[
-            "create pods",
-            "create clusterrolebindings.rbac.authorization.k8s.io",
-        ],
+        may_not: &["create pods", "create clusterrolebindings"],
     },
     Identity {
         user: "system:serviceaccount:kube-system:generic-garbage-collector",
         groups: SERVICE_ACCOUNT,
         may: "delete pods",
-        may_not: &[
-            "create pods",
-            "create clusterrolebindings.rbac.authorization.k8s.io",
-        ],
+        may_not: &["create pods", "create clusterrolebindings"],
     },
     Identity {
         user: "system:serviceaccount:kube-system:service-account-controller",
@@ -126,32 +115,26 @@ pub(crate) fn run() -> Result<()> {
             .collect();
         let ask = |what: &str| {
             let (verb, resource) = what.split_once(' ').unwrap_or((what, ""));
-            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
-            let (resource, group) = resource.split_once('.').unwrap_or((resource, ""));
-            let review = json!({
-                "apiVersion": "authorization.k8s.io/v1",
-                "kind": "SelfSubjectAccessReview",
-                "spec": { "resourceAttributes": {
-                    "verb": verb,
-                    "group": group,
-                    "resource": resource,
-                    "subresource": subresource,
-                    "namespace": "kube-system",
-                } },
-            });
-            cluster.sh(&format!(
-                "echo '{review}' | kubectl create --validate=false -f - -o jsonpath='{{.status.allowed}}' --as={}{groups}",
+            let (resource, sub) = resource.split_once('/').unwrap_or((resource, ""));
+            let sub = if sub.is_empty() {
+                String::new()
+            } else {
+                format!(" --subresource={sub}")
+            };
+            let line = format!(
+                "kubectl auth can-i {verb} {resource}{sub} --namespace=kube-system --as={}{groups}",
                 identity.user
-            ))
+            );
+            Ok::<_, anyhow::Error>(cluster.bash(&line)?.stdout.trim().to_owned())
         };
         ensure!(
-            ask(identity.may)? == "true",
+            ask(identity.may)? == "yes",
             "{} may not {}",
             identity.user,
             identity.may
         );
         for what in identity.may_not {
-            ensure!(ask(what)? == "false", "{} may {what}", identity.user);
+            ensure!(ask(what)? == "no", "{} may {what}", identity.user);
         }
     }
     cluster.stop()

@@ -1,7 +1,4 @@
 //! The scenarios, each a story of its own on a fresh data directory.
-//!
-//! Typed commands of `kubectl` (`create configmap`) send protobuf, which the server does not read yet:
-//! until it does, they make the object (`--dry-run=client -o json`) and `create -f -` sends it.
 
 mod bad_input;
 mod failure;

@@ -100,13 +100,8 @@ async fn what_is_wrong_is_said_in_kubernetes_words() {
             "405 MethodNotAllowed: the server does not allow this method on the requested resource",
         ),
         (
-            api.send(
-                "POST",
-                MAPS,
-                &[("content-type", "text/plain")],
-                "k8s",
-            )
-            .await,
+            api.send("POST", MAPS, &[("content-type", "text/plain")], "k8s")
+                .await,
             "415 UnsupportedMediaType: the body of the request was in an unknown format - accepted media types \
              include: application/json, application/yaml, application/vnd.kubernetes.protobuf",
         ),
