@@ -33,6 +33,13 @@ async fn main() -> Result<()> {
     let mut client = Target::from_kubeconfig(&cluster.kubeconfig())?
         .connect()
         .await?;
+    // Pods need it, and no controller is there to make it.
+    let account =
+        json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "default" } });
+    let accounts = "/api/v1/namespaces/default/serviceaccounts";
+    client
+        .call(Method::POST, accounts, serde_json::to_vec(&account)?)
+        .await?;
     for index in 0..options.pods {
         let pod = json!({
             "apiVersion": "v1",

@@ -107,6 +107,9 @@ async fn start(
     write_private(&kubeconfig, &text)
         .with_context(|| format!("cannot write {}", kubeconfig.display()))?;
     ready::nodes(&plane.hub, nodes).await;
+    if args.with(Part::Controllers) {
+        ready::default_account(&plane.hub).await;
+    }
     progress.ready();
     println!("export KUBECONFIG={}", kubeconfig.display());
     println!("kubectl get nodes");
