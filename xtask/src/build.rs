@@ -21,7 +21,7 @@ pub(crate) fn release() -> PathBuf {
 
 /// Builds the cluster's program and gives its path.
 pub(crate) fn cluster() -> Result<PathBuf> {
-    run::check(run::cargo().args(["build", "--quiet", "--release", "--package", "cluster"]))?;
+    run::check(run::cargo().args(["build", "--release", "--package", "cluster"]))?;
     Ok(release().join("cluster"))
 }
 
