@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -59,11 +59,15 @@ async fn start(
     cancel: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<ControlPlane> {
+    let is_real = args.node == NodeKind::Cri;
+    ensure!(
+        !is_real || rustix::process::geteuid().is_root(),
+        "a real node needs root; as another user, run simulated ones: --node hollow"
+    );
     let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, args.port))
         .await
         .with_context(|| format!("cannot listen on port {}", args.port))?;
     let advertise = network::advertise(args.advertise_address)?;
-    let is_real = args.node == NodeKind::Cri;
     // The runtime comes up while the control plane does.
     let runtime = is_real.then(|| {
         let (args, layout) = (args.clone(), layout.clone());

@@ -1,6 +1,12 @@
 //! Starts that can't work: one clear line, a non-zero exit, nothing lost.
 
-use std::{fs, net::TcpListener, path::Path, process::Command};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
+    process::Command,
+};
 
 use anyhow::{Result, bail, ensure};
 
@@ -12,16 +18,21 @@ use crate::{
 pub(crate) fn run() -> Result<()> {
     port_in_use()?;
     missing_containerd()?;
+    missing_rights()?;
     damaged_data()?;
     unreadable_data()?;
     second_process()?;
     full_disk()
 }
 
-/// Runs the command to its end, which has to be an error told in one line.
+/// Runs the cluster to its end, which has to be an error told in one line.
 fn complaint(data: &Path, options: &[&str]) -> Result<String> {
     let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-    let outcome = Outcome::from(Cluster::command(data, &options)?.output()?);
+    error_line(&mut Cluster::command(data, &options)?)
+}
+
+fn error_line(command: &mut Command) -> Result<String> {
+    let outcome = Outcome::from(command.output()?);
     let errors = outcome.expect_failure("a start that can't work")?;
     let lines: Vec<&str> = errors
         .lines()
@@ -54,6 +65,29 @@ fn missing_containerd() -> Result<()> {
         &["--containerd-socket", &socket],
     )?;
     ensure!(line.contains(&*socket), "{line}");
+    Ok(())
+}
+
+/// Somebody who isn't root is told of the nodes that need no rights.
+fn missing_rights() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let anyone = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(directory.path(), anyone)?;
+    const NOBODY: u32 = 65534;
+    let command = Cluster::command(&directory.path().join("cluster"), &[])?;
+    // The program itself may lie where only root looks.
+    let program = directory.path().join("program");
+    fs::copy(command.get_program(), &program)?;
+    let mut unprivileged = Command::new(program);
+    unprivileged
+        .args(command.get_args())
+        .uid(NOBODY)
+        .gid(NOBODY);
+    let line = error_line(&mut unprivileged)?;
+    ensure!(
+        line.contains("root") && line.contains("--node hollow"),
+        "{line}"
+    );
     Ok(())
 }
 
