@@ -1,7 +1,7 @@
 //! A container's environment, and `$(NAME)` in it, its command and its arguments. Pure, once the
-//! objects it refers to have been fetched ([`References`]).
+//! objects it refers to have been fetched.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::{
     ByteString,
@@ -10,50 +10,12 @@ use k8s_openapi::{
 
 use super::field;
 
-/// The config maps and secrets that a container's environment names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct References {
-    pub(crate) config_maps: BTreeSet<String>,
-    pub(crate) secrets: BTreeSet<String>,
-}
-
-impl References {
-    pub(crate) fn of(container: &Container) -> Self {
-        let mut found = Self::default();
-        for source in container.env_from.iter().flatten() {
-            found
-                .config_maps
-                .extend(source.config_map_ref.iter().map(|map| map.name.clone()));
-            found
-                .secrets
-                .extend(source.secret_ref.iter().map(|secret| secret.name.clone()));
-        }
-        for source in container
-            .env
-            .iter()
-            .flatten()
-            .filter_map(|var| var.value_from.as_ref())
-        {
-            found
-                .config_maps
-                .extend(source.config_map_key_ref.iter().map(|map| map.name.clone()));
-            found.secrets.extend(
-                source
-                    .secret_key_ref
-                    .iter()
-                    .map(|secret| secret.name.clone()),
-            );
-        }
-        found
-    }
-}
-
 /// What the environment is made from. A name that is absent from the maps doesn't exist.
 pub(crate) struct Sources<'a> {
     /// The pod, its addresses filled in.
     pub(crate) pod: &'a Pod,
-    pub(crate) config_maps: &'a BTreeMap<String, ConfigMap>,
-    pub(crate) secrets: &'a BTreeMap<String, Secret>,
+    pub(crate) config_maps: &'a BTreeMap<String, Arc<ConfigMap>>,
+    pub(crate) secrets: &'a BTreeMap<String, Arc<Secret>>,
     /// Services to announce, in order of increasing precedence.
     pub(crate) services: &'a [&'a Service],
     pub(crate) allocatable: (i64, i64),
@@ -307,8 +269,8 @@ mod tests {
         .unwrap();
         let sources = Sources {
             pod: &pod,
-            config_maps: &BTreeMap::from([("cm".to_owned(), map)]),
-            secrets: &BTreeMap::from([("s".to_owned(), secret)]),
+            config_maps: &BTreeMap::from([("cm".to_owned(), Arc::new(map))]),
+            secrets: &BTreeMap::from([("s".to_owned(), Arc::new(secret))]),
             services: &[&service],
             allocatable: (1000, 1000),
         };

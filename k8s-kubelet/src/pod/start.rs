@@ -1,14 +1,13 @@
 //! Starting one container: its image, its environment, its configuration, its hook.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodSpec, Secret, Service};
 
 use super::{
     actions::Start,
     container::{self, Parts},
-    env::{self, References},
-    hook, last_words,
+    env, hook, last_words,
     status::Reason,
     sync::{Syncer, names, uid},
 };
@@ -18,7 +17,7 @@ use crate::{
         api::{ContainerConfig, PodSandboxConfig},
     },
     image::Pull,
-    source::SourceError,
+    source::{References, SourceError},
     volume::Mounted,
 };
 
@@ -138,9 +137,9 @@ impl Syncer {
     ) -> Result<Vec<(String, String)>, String> {
         let (namespace, _) = names(pod);
         let objects = &self.agent.objects;
-        let wanted = References::of(container);
-        let mut config_maps: BTreeMap<String, ConfigMap> = BTreeMap::new();
-        let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
+        let wanted = References::of_container(container);
+        let mut config_maps: BTreeMap<String, Arc<ConfigMap>> = BTreeMap::new();
+        let mut secrets: BTreeMap<String, Arc<Secret>> = BTreeMap::new();
         for name in wanted.config_maps {
             match objects.config_map(namespace, &name).await {
                 Ok(map) => drop(config_maps.insert(name, map)),

@@ -21,9 +21,12 @@ use super::{
     status::{self, Facts, Reason},
     sync::{Syncer, names, uid},
 };
-use crate::{agent::Agent, cri::ContainerState, event::Event, pleg::PodView, probe::Probes};
+use crate::{
+    agent::Agent, cri::ContainerState, event::Event, pleg::PodView, probe::Probes,
+    source::Following,
+};
 
-/// How often volumes that follow the API are brought up to date.
+/// How often volumes are brought up to date that follow something which tells nobody: tokens grow old.
 const VOLUME_UPDATE: Duration = Duration::from_secs(30);
 /// The waits after steps that failed.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -39,6 +42,9 @@ pub(crate) struct Worker {
     syncer: Syncer,
     reporter: Reporter,
     probes: Probes,
+    following: Following,
+    /// When the volumes are to be brought up to date.
+    volumes_due: Instant,
     last_words: BTreeMap<String, String>,
     /// Why the agent failed the pod, if it did.
     failure: Option<Reason>,
@@ -63,6 +69,8 @@ impl Worker {
                 agent.recorder.clone(),
                 agent.events.clone(),
             ),
+            following: Following::default(),
+            volumes_due: Instant::now() + VOLUME_UPDATE,
             last_words: BTreeMap::new(),
             failure: None,
             retry: FIRST_RETRY,
@@ -88,10 +96,8 @@ impl Worker {
 
     /// Keeps the pod running until it is to end.
     async fn live(&mut self) {
-        let mut next_update = Instant::now() + VOLUME_UPDATE;
         loop {
-            self.pod = self.mailbox.pod();
-            self.reporter.see(&self.pod);
+            self.see(self.mailbox.pod());
             if self.mailbox.stop.is_cancelled() || self.has_ended() {
                 return;
             }
@@ -99,22 +105,42 @@ impl Worker {
             if self.mailbox.stop.is_cancelled() || self.is_over() {
                 return;
             }
-            if self.agent.volumes.is_live(&self.pod) && !self.agent.runtime.is_simulated() {
-                if next_update <= Instant::now() {
-                    self.syncer.update_volumes(&self.pod).await;
-                    next_update = Instant::now() + VOLUME_UPDATE;
-                }
-                wake = earlier(
-                    wake,
-                    Some(next_update.saturating_duration_since(Instant::now())),
-                );
-            }
+            wake = earlier(wake, self.update_volumes().await);
             wake = earlier(wake, self.deadline());
             self.rest(wake).await;
         }
     }
 
-    async fn rest(&self, wake: Option<Duration>) {
+    /// Takes note of the pod's newest state, and of what it refers to.
+    fn see(&mut self, pod: Arc<Pod>) {
+        if !self.agent.runtime.is_simulated() {
+            self.agent.objects.follow(&pod, &mut self.following);
+        }
+        if !Arc::ptr_eq(&pod, &self.pod) {
+            // Files may show the pod's own labels and annotations.
+            self.volumes_due = Instant::now();
+        }
+        self.reporter.see(&pod);
+        self.pod = pod;
+    }
+
+    /// Brings volumes up to date that follow the API, if it is time; returns when it will be again.
+    async fn update_volumes(&mut self) -> Option<Duration> {
+        let view = self.agent.pleg.view(uid(&self.pod));
+        let is_real = !self.agent.runtime.is_simulated();
+        // Without a sandbox they aren't there yet.
+        let is_up = is_real && view.ready_sandbox().is_some();
+        if !is_up || !self.agent.volumes.is_live(&self.pod) {
+            return None;
+        }
+        if self.volumes_due <= Instant::now() {
+            self.syncer.update_volumes(&self.pod).await;
+            self.volumes_due = Instant::now() + VOLUME_UPDATE;
+        }
+        Some(self.volumes_due.saturating_duration_since(Instant::now()))
+    }
+
+    async fn rest(&mut self, wake: Option<Duration>) {
         let timer = async {
             match wake {
                 Some(wake) => tokio::time::sleep(wake).await,
@@ -123,6 +149,7 @@ impl Worker {
         };
         tokio::select! {
             () = self.mailbox.changed() => {}
+            () = self.following.changed() => self.volumes_due = Instant::now(),
             () = timer => {}
         }
     }

@@ -1,7 +1,10 @@
 //! Where the agent learns what it is to do: its pods, and the objects that they refer to.
 
+mod followed;
 mod object;
 mod pods;
+mod reference;
 
-pub use object::{Objects, SourceError};
+pub use object::{Following, Objects, SourceError};
 pub use pods::PodSource;
+pub use reference::References;

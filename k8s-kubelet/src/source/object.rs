@@ -1,17 +1,19 @@
 //! Config maps, secrets, services and tokens that pods refer to.
-//!
-//! Config maps and secrets are read when a container needs them, one by one, so the agent needs no
-//! right to list them and never starts a container from a stale cache.
 
 use std::sync::Arc;
 
+use futures::{StreamExt, stream::SelectAll};
 use k8s_openapi::api::{
     authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
     core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
 };
-use k8s_runtime::{Context, Store};
-use kube::{Api, Client, Resource, api::PostParams};
-use serde::de::DeserializeOwned;
+use k8s_runtime::{Context, Key, Store};
+use kube::{Api, Client, api::PostParams};
+
+use super::{
+    followed::{Changes, Followed, Watch},
+    reference::References,
+};
 
 /// An object that can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +36,18 @@ pub enum SourceError {
 #[derive(Clone)]
 pub struct Objects {
     client: Client,
-    services: Option<Store<Service>>,
+    services: Store<Service>,
+    config_maps: Arc<Followed<ConfigMap>>,
+    secrets: Arc<Followed<Secret>>,
+}
+
+/// What one pod refers to, watched for as long as this lives.
+#[derive(Default)]
+pub struct Following {
+    references: References,
+    _config_maps: Vec<Arc<Watch<ConfigMap>>>,
+    _secrets: Vec<Arc<Watch<Secret>>>,
+    changes: SelectAll<Changes>,
 }
 
 impl Objects {
@@ -42,57 +55,54 @@ impl Objects {
     pub fn new(ctx: &Context) -> Self {
         Self {
             client: ctx.client.clone(),
-            services: Some(ctx.hub.informer::<Service>().store()),
-        }
-    }
-
-    /// Reads through a client, without services.
-    pub fn without_services(client: Client) -> Self {
-        Self {
-            client,
-            services: None,
+            services: ctx.hub.informer::<Service>().store(),
+            config_maps: Arc::new(Followed::new(ctx.client.clone())),
+            secrets: Arc::new(Followed::new(ctx.client.clone())),
         }
     }
 
     /// The services of a namespace.
     pub fn services(&self, namespace: &str) -> Vec<Arc<Service>> {
-        let store = self.services.as_ref();
-        store
-            .map(|store| store.list_in(namespace))
-            .unwrap_or_default()
+        self.services.list_in(namespace)
     }
 
-    /// A config map.
-    pub async fn config_map(&self, namespace: &str, name: &str) -> Result<ConfigMap, SourceError> {
-        self.get("configmap", namespace, name).await
-    }
-
-    /// A secret.
-    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Secret, SourceError> {
-        self.get("secret", namespace, name).await
-    }
-
-    async fn get<K>(
+    /// A config map, no older than the pod's last look at it.
+    pub async fn config_map(
         &self,
-        kind: &'static str,
         namespace: &str,
         name: &str,
-    ) -> Result<K, SourceError>
-    where
-        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-            + Clone
-            + std::fmt::Debug
-            + DeserializeOwned,
-    {
-        let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
-        match api.get_opt(name).await {
-            Ok(Some(object)) => Ok(object),
-            Ok(None) => Err(SourceError::NotFound {
-                kind,
-                name: name.to_owned(),
-            }),
-            Err(error) => Err(SourceError::Api(error.to_string())),
+    ) -> Result<Arc<ConfigMap>, SourceError> {
+        self.config_maps.get(namespace, name).await
+    }
+
+    /// A secret, no older than the pod's last look at it.
+    pub async fn secret(&self, namespace: &str, name: &str) -> Result<Arc<Secret>, SourceError> {
+        self.secrets.get(namespace, name).await
+    }
+
+    /// Follows what the pod refers to now, in place of what it referred to before.
+    pub fn follow(&self, pod: &Pod, following: &mut Following) {
+        let references = pod.spec.as_ref().map(References::of_pod);
+        let references = references.unwrap_or_default();
+        if references == following.references {
+            return;
         }
+        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+        let key = |name: &String| Key::new(namespace, name);
+        let config_maps = references.config_maps.iter().map(key);
+        let config_maps: Vec<_> = config_maps
+            .map(|key| self.config_maps.follow(key))
+            .collect();
+        let secrets = references.secrets.iter().map(key);
+        let secrets: Vec<_> = secrets.map(|key| self.secrets.follow(key)).collect();
+        let changes = config_maps.iter().map(|watch| watch.changes());
+        let changes = changes.chain(secrets.iter().map(|watch| watch.changes()));
+        *following = Following {
+            changes: changes.collect(),
+            references,
+            _config_maps: config_maps,
+            _secrets: secrets,
+        };
     }
 
     /// A token for the pod's service account, bound to the pod.
@@ -131,5 +141,14 @@ impl Objects {
             .status
             .and_then(|status| status.token)
             .unwrap_or_default())
+    }
+}
+
+impl Following {
+    /// Waits until anything that the pod refers to has changed, or shows its first state.
+    pub async fn changed(&mut self) {
+        if self.changes.next().await.is_none() {
+            std::future::pending().await
+        }
     }
 }

@@ -11,12 +11,13 @@ use std::{
     path::{Component, Path},
 };
 
-use super::{VolumeError, payload::Files};
+use super::{VolumeError, mount, payload::Files};
 
 const DATA: &str = "..data";
 
-/// Makes the directory show exactly these files; does nothing when it does already.
-pub(super) fn write(dir: &Path, files: &Files) -> Result<(), VolumeError> {
+/// Makes the directory show exactly these files, which a group may own; does nothing when it does
+/// already.
+pub(super) fn write(dir: &Path, files: &Files, group: Option<u32>) -> Result<(), VolumeError> {
     for path in files.keys() {
         let mut parts = Path::new(path).components();
         let is_inside = parts.clone().next().is_some()
@@ -30,17 +31,30 @@ pub(super) fn write(dir: &Path, files: &Files) -> Result<(), VolumeError> {
     if old.as_ref().is_some_and(|old| shows(&dir.join(old), files)) {
         return Ok(());
     }
-    replace(dir, old.as_deref(), files).map_err(VolumeError::at(dir))
+    mount::own(dir, group)?;
+    replace(dir, old.as_deref(), files, group)
 }
 
-fn replace(dir: &Path, old: Option<&Path>, files: &Files) -> io::Result<()> {
+fn replace(
+    dir: &Path,
+    old: Option<&Path>,
+    files: &Files,
+    group: Option<u32>,
+) -> Result<(), VolumeError> {
     let version = format!(
         "..{}",
         jiff::Timestamp::now().strftime("%Y_%m_%d_%H_%M_%S.%9f")
     );
-    let new = dir.join(&version);
-    fs::create_dir(&new)?;
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+    fill(&dir.join(&version), files).map_err(VolumeError::at(dir))?;
+    // Before anybody sees them.
+    mount::own(&dir.join(&version), group)?;
+    show(dir, &version, old, files).map_err(VolumeError::at(dir))
+}
+
+/// Makes the directory of a version.
+fn fill(new: &Path, files: &Files) -> io::Result<()> {
+    fs::create_dir(new)?;
+    fs::set_permissions(new, fs::Permissions::from_mode(0o755))?;
     for (name, file) in files {
         let path = new.join(name);
         if let Some(parent) = path.parent() {
@@ -49,9 +63,14 @@ fn replace(dir: &Path, old: Option<&Path>, files: &Files) -> io::Result<()> {
         fs::write(&path, &file.data)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))?;
     }
+    Ok(())
+}
+
+/// Puts a version in the place of the one before.
+fn show(dir: &Path, version: &str, old: Option<&Path>, files: &Files) -> io::Result<()> {
     let link = dir.join("..data_tmp");
     let _ = fs::remove_file(&link);
-    symlink(&version, &link)?;
+    symlink(version, &link)?;
     fs::rename(&link, dir.join(DATA))?;
 
     let visible: BTreeSet<&str> = files
@@ -127,16 +146,16 @@ mod tests {
     fn an_update_swaps_the_data_link_and_drops_what_is_gone() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        write(dir, &files(&[("a", "1"), ("sub/b", "2")])).unwrap();
+        write(dir, &files(&[("a", "1"), ("sub/b", "2")]), None).unwrap();
         assert_eq!(shown(dir), ["a", "sub"]);
         let first = fs::read_link(dir.join(DATA)).unwrap();
-        write(dir, &files(&[("a", "1"), ("sub/b", "2")])).unwrap();
+        write(dir, &files(&[("a", "1"), ("sub/b", "2")]), None).unwrap();
         assert_eq!(
             fs::read_link(dir.join(DATA)).unwrap(),
             first,
             "nothing changed"
         );
-        write(dir, &files(&[("sub/b", "3"), ("c", "4")])).unwrap();
+        write(dir, &files(&[("sub/b", "3"), ("c", "4")]), None).unwrap();
         assert_eq!(shown(dir), ["c", "sub"]);
         assert_eq!(fs::read_to_string(dir.join("sub/b")).unwrap(), "3");
         assert!(!dir.join(first).exists());
@@ -146,7 +165,10 @@ mod tests {
     fn paths_that_lead_outside_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         for path in ["../x", "/x", "a/../../x", "..x", ""] {
-            assert!(write(dir.path(), &files(&[(path, "")])).is_err(), "{path}");
+            assert!(
+                write(dir.path(), &files(&[(path, "")]), None).is_err(),
+                "{path}"
+            );
         }
     }
 }

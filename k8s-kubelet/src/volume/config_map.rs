@@ -33,8 +33,7 @@ impl Plugin for ConfigMapVolume {
         let files =
             payload::config_map(setup.objects, setup.namespace(), &source.name, &selection).await?;
         mount::make_dir(setup.dir, 0o777)?;
-        atomic::write(setup.dir, &files)?;
-        mount::own(setup.dir, setup.fs_group())?;
+        atomic::write(setup.dir, &files, setup.fs_group())?;
         Ok(setup.dir.to_owned())
     }
 }

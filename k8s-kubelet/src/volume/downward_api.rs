@@ -28,8 +28,7 @@ impl Plugin for DownwardApi {
         let items = source.items.unwrap_or_default();
         let files = payload::downward_api(setup, &items, source.default_mode)?;
         mount::memory_dir(setup.dir)?;
-        atomic::write(setup.dir, &files)?;
-        mount::own(setup.dir, setup.fs_group())?;
+        atomic::write(setup.dir, &files, setup.fs_group())?;
         Ok(setup.dir.to_owned())
     }
 }

@@ -48,7 +48,7 @@ pub(super) async fn config_map(
     selection: &Selection<'_>,
 ) -> Result<Files, VolumeError> {
     match objects.config_map(namespace, name).await {
-        Ok(map) => selection.apply(config_map_data(map)),
+        Ok(map) => selection.apply(config_map_data(&map)),
         Err(SourceError::NotFound { .. }) if selection.is_optional => Ok(Files::new()),
         Err(error) => Err(error.into()),
     }
@@ -61,7 +61,7 @@ pub(super) async fn secret(
     selection: &Selection<'_>,
 ) -> Result<Files, VolumeError> {
     match objects.secret(namespace, name).await {
-        Ok(secret) => selection.apply(secret_data(secret)),
+        Ok(secret) => selection.apply(secret_data(&secret)),
         Err(SourceError::NotFound { .. }) if selection.is_optional => Ok(Files::new()),
         Err(error) => Err(error.into()),
     }
@@ -90,23 +90,18 @@ pub(super) fn downward_api(
     Ok(files)
 }
 
-fn config_map_data(map: ConfigMap) -> BTreeMap<String, Vec<u8>> {
-    let text = map
-        .data
-        .into_iter()
-        .flatten()
-        .map(|(key, text)| (key, text.into_bytes()));
-    let binary = map
-        .binary_data
-        .into_iter()
-        .flatten()
-        .map(|(key, ByteString(data))| (key, data));
+fn config_map_data(map: &ConfigMap) -> BTreeMap<String, Vec<u8>> {
+    let text = map.data.iter().flatten();
+    let text = text.map(|(key, text)| (key.clone(), text.clone().into_bytes()));
+    let binary = map.binary_data.iter().flatten();
+    let binary = binary.map(|(key, ByteString(data))| (key.clone(), data.clone()));
     text.chain(binary).collect()
 }
 
-fn secret_data(secret: Secret) -> BTreeMap<String, Vec<u8>> {
-    let data = secret.data.into_iter().flatten();
-    data.map(|(key, ByteString(data))| (key, data)).collect()
+fn secret_data(secret: &Secret) -> BTreeMap<String, Vec<u8>> {
+    let data = secret.data.iter().flatten();
+    data.map(|(key, ByteString(data))| (key.clone(), data.clone()))
+        .collect()
 }
 
 impl Selection<'_> {

@@ -33,8 +33,7 @@ impl Plugin for Projected {
             files.extend(project(setup, part, source.default_mode).await?);
         }
         mount::memory_dir(setup.dir)?;
-        atomic::write(setup.dir, &files)?;
-        mount::own(setup.dir, setup.fs_group())?;
+        atomic::write(setup.dir, &files, setup.fs_group())?;
         Ok(setup.dir.to_owned())
     }
 }

@@ -33,8 +33,7 @@ impl Plugin for SecretVolume {
         let name = source.secret_name.unwrap_or_default();
         let files = payload::secret(setup.objects, setup.namespace(), &name, &selection).await?;
         mount::memory_dir(setup.dir)?;
-        atomic::write(setup.dir, &files)?;
-        mount::own(setup.dir, setup.fs_group())?;
+        atomic::write(setup.dir, &files, setup.fs_group())?;
         Ok(setup.dir.to_owned())
     }
 }
