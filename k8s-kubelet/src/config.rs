@@ -36,6 +36,10 @@ pub struct NodeConfig {
     pub listen: SocketAddr,
     /// The agent's server's keys; without them there is no server.
     pub tls: Option<ServerTls>,
+    /// The size in bytes at which a container's log is rotated.
+    pub container_log_max_size: u64,
+    /// How many files a container's log may be in, the current one included.
+    pub container_log_max_files: usize,
     /// How many pods the node takes.
     pub max_pods: u32,
     /// How often the lease is renewed.
@@ -69,6 +73,8 @@ impl NodeConfig {
             resolv_conf: "/etc/resolv.conf".into(),
             listen: SocketAddr::from(([0, 0, 0, 0], 10250)),
             tls: None,
+            container_log_max_size: 10 << 20,
+            container_log_max_files: 5,
             max_pods: 110,
             lease_interval: Duration::from_secs(10),
             status_interval: Duration::from_secs(10),

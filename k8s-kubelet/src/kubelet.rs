@@ -24,6 +24,7 @@ use crate::{
     pleg::Pleg,
     pod::{cleanup, mailbox::Mailbox, worker::Worker},
     resource::Cgroups,
+    rotation,
     server::Server,
     source::PodSource,
 };
@@ -122,6 +123,7 @@ impl Kubelet {
             async move { pleg.run(events, cancel).await }
         });
         if !agent.runtime.is_simulated() {
+            tasks.spawn(rotation::run(agent.clone(), ctx.cancel.child_token()));
             let services = ctx.hub.informer::<Service>();
             let _ = tokio::time::timeout(SERVICES, services.synced()).await;
         }

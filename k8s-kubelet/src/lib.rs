@@ -13,6 +13,7 @@ pub mod pleg;
 pub mod pod;
 pub mod probe;
 pub mod resource;
+mod rotation;
 pub mod server;
 pub mod source;
 mod teardown;

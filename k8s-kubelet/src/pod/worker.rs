@@ -22,7 +22,7 @@ use super::{
     sync::{Syncer, names, uid},
 };
 use crate::{
-    agent::Agent, cri::ContainerState, event::Event, pleg::PodView, probe::Probes,
+    agent::Agent, cri::ContainerState, event::Event, pleg::PodView, probe::Probes, rotation,
     source::Following,
 };
 
@@ -306,7 +306,7 @@ impl Worker {
                     .agent
                     .config
                     .container_log(&logs, &run.name, run.restart_count);
-                let _ = tokio::fs::remove_file(log).await;
+                let _ = rotation::remove(&log);
             }
         }
         for sandbox in view
