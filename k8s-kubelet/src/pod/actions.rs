@@ -24,6 +24,8 @@ mod tests;
 pub struct Observed<'a> {
     /// The pod as the API has it.
     pub pod: &'a Pod,
+    /// Its ephemeral containers, as containers.
+    pub ephemeral: &'a [Spec],
     /// The pod as the runtime has it.
     pub view: &'a PodView,
     /// What its probes found.
@@ -182,6 +184,7 @@ pub fn plan<'a>(observed: Observed<'a>) -> Plan<'a> {
             .ready_sandbox()
             .map(|sandbox| sandbox.id.as_str()),
     };
+    step.ephemeral(&mut plan);
     if step.init(&mut plan) {
         for container in &spec.containers {
             step.main(container, &mut plan);
@@ -209,6 +212,24 @@ impl<'a> Step<'a> {
     fn current(&self, name: &str) -> Option<&'a Container> {
         let latest = self.observed.view.latest(name);
         latest.filter(|run| Some(run.sandbox_id.as_str()) == self.sandbox)
+    }
+
+    /// Ephemeral containers run once, whatever phase the pod is in, as soon as there is a sandbox.
+    fn ephemeral(&self, plan: &mut Plan<'a>) {
+        for container in self
+            .observed
+            .ephemeral
+            .iter()
+            .filter(|_| self.sandbox.is_some())
+        {
+            match self.observed.view.latest(&container.name) {
+                None => self.start(container, plan),
+                Some(run) if run.state == ContainerState::Created => {
+                    self.renew(container, run, plan);
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     /// The init phase; true once the main containers may run.

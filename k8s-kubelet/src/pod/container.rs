@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 
-use super::{env, security};
+use super::{env, ephemeral, security};
 use crate::{
     cri::{
         Image,
@@ -31,6 +31,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) image: &'a Image,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) mounted: &'a Mounted,
+    /// The runtime's id of the container whose processes this one is to see.
+    pub(crate) target: Option<String>,
     /// The pod's /etc/hosts on the node.
     pub(crate) hosts: &'a Path,
     /// Where on the node the last words go.
@@ -54,7 +56,10 @@ pub(crate) fn config(container: &Container, parts: Parts<'_>) -> Result<Containe
             .collect()
     };
     let count = parts.restart_count;
-    let security = security::container(parts.spec, container, parts.image, parts.seccomp_root)?;
+    let mut security = security::container(parts.spec, container, parts.image, parts.seccomp_root)?;
+    if let Some(target) = &parts.target {
+        security::join(&mut security, target);
+    }
     let mounts = mounts(container, &parts, &lookup)?;
     Ok(ContainerConfig {
         metadata: Some(ContainerMetadata {
@@ -122,6 +127,7 @@ fn restart_policy<'a>(container: &'a Container, spec: &'a PodSpec) -> &'a str {
     let is_init = init.any(|other| other.name == container.name);
     match container.restart_policy.as_deref() {
         Some(own) => own,
+        None if ephemeral::is_ephemeral(spec, &container.name) => "Never",
         None if is_init => "OnFailure",
         None => spec.restart_policy.as_deref().unwrap_or("Always"),
     }

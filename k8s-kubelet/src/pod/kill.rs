@@ -52,7 +52,7 @@ pub(super) async fn container(
         };
         if let Some(message) = problem {
             let message = format!("PreStopHook failed: {message}");
-            agent.warning(probe::about(pod, spec), "FailedPreStopHook", message);
+            agent.warning(probe::about(pod, &spec.name), "FailedPreStopHook", message);
         }
         left = grace.saturating_sub(begun.elapsed()).max(MIN_GRACE);
     }
@@ -108,10 +108,7 @@ impl Ending {
             hooked.insert(run.id.clone())
         };
         if is_first {
-            let about = spec.map_or_else(
-                || k8s_runtime::reference(pod),
-                |spec| probe::about(pod, spec),
-            );
+            let about = probe::about(pod, &run.name);
             agent.normal(about, "Killing", format!("Stopping container {}", run.name));
         }
         container(agent, pod, spec, &run.id, grace, is_first).await

@@ -7,6 +7,7 @@ pub(crate) mod cleanup;
 pub(crate) mod container;
 pub(crate) mod dns;
 mod env;
+pub(crate) mod ephemeral;
 pub(crate) mod field;
 mod hook;
 mod hosts;

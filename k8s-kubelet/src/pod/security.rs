@@ -59,6 +59,16 @@ pub(crate) fn namespaces(spec: &PodSpec) -> NamespaceOption {
     }
 }
 
+/// Puts a container among the processes of another, unless the pod shares them all anyway.
+pub(crate) fn join(context: &mut LinuxContainerSecurityContext, target: &str) {
+    if let Some(options) = &mut context.namespace_options
+        && options.pid() == NamespaceMode::Container
+    {
+        options.set_pid(NamespaceMode::Target);
+        target.clone_into(&mut options.target_id);
+    }
+}
+
 /// The sandbox's security context.
 pub(crate) fn sandbox(spec: &PodSpec) -> LinuxSandboxSecurityContext {
     let context = spec.security_context.clone().unwrap_or_default();

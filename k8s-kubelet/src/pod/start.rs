@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodSpec, Secret, Ser
 use super::{
     actions::Start,
     container::{self, Parts},
-    env, hook, last_words,
+    env, ephemeral, hook, last_words,
     status::Reason,
     sync::{Syncer, names, uid},
 };
@@ -17,6 +17,7 @@ use crate::{
         api::{ContainerConfig, PodSandboxConfig},
     },
     image::Pull,
+    probe,
     source::{References, SourceError},
     volume::Mounted,
 };
@@ -38,7 +39,7 @@ impl Syncer {
     ) -> Result<(), Reason> {
         let agent = self.agent.clone();
         let container = start.container;
-        let about = self.about(pod, &container.name);
+        let about = probe::about(pod, &container.name);
         let pull = Pull {
             pod,
             about: about.clone(),
@@ -114,8 +115,11 @@ impl Syncer {
             }
             false => mounted,
         };
+        let target = ephemeral::target(spec, &container.name);
+        let target = target.map(|name| self.target(pod, name)).transpose()?;
         let parts = Parts {
             pod,
+            target,
             spec,
             restart_count: start.restart_count,
             image,
@@ -127,6 +131,14 @@ impl Syncer {
             memory: agent.machine.memory,
         };
         container::config(container, parts)
+    }
+
+    /// The running container that an ephemeral one is to look into.
+    fn target(&self, pod: &Pod, name: &str) -> Result<String, String> {
+        let view = self.agent.pleg.view(uid(pod));
+        let mut running = view.running().filter(|run| run.name == name);
+        let found = running.next().map(|run| run.id.clone());
+        found.ok_or_else(|| format!("unable to find target container {name}"))
     }
 
     async fn environment(
@@ -199,7 +211,7 @@ impl Syncer {
         let Some(Err(message)) = self.mailbox.stop.run_until_cancelled(run).await else {
             return Ok(());
         };
-        let about = self.about(pod, &container.name);
+        let about = probe::about(pod, &container.name);
         let message = format!("PostStartHook failed: {message}");
         self.agent
             .warning(about.clone(), "FailedPostStartHook", message.clone());

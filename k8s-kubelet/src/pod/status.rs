@@ -42,6 +42,8 @@ impl Reason {
 
 /// All that a status rests on.
 pub struct Facts<'a> {
+    /// The pod's ephemeral containers, as containers.
+    pub ephemeral: &'a [Spec],
     /// The pod as the API has it; its status is what is compared with.
     pub pod: &'a Pod,
     /// The status that was last written or read.
@@ -76,7 +78,6 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
     let empty = PodSpec::default();
     let spec = facts.pod.spec.as_ref().unwrap_or(&empty);
     let init_specs = spec.init_containers.as_deref().unwrap_or_default();
-    let ephemeral = facts.base.ephemeral_container_statuses.clone();
     let is_initialized = is_initialized(init_specs, facts);
     let build = container::Builder {
         facts,
@@ -96,6 +97,11 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
         .containers
         .iter()
         .map(|container| build.status(container, facts.base.container_statuses.as_deref(), false))
+        .collect();
+    let known = facts.base.ephemeral_container_statuses.as_deref();
+    let ephemeral = facts.ephemeral.iter();
+    let ephemeral: Vec<_> = ephemeral
+        .map(|container| build.ephemeral(container, known))
         .collect();
     // A pod has failed once nothing of it runs any more, not before.
     let failure = facts
@@ -119,7 +125,7 @@ pub fn status(facts: &Facts<'_>) -> PodStatus {
             .or_else(|| Some(second(facts.now))),
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(main),
-        ephemeral_container_statuses: ephemeral,
+        ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
         reason: facts.base.reason.clone(),
         message: facts.base.message.clone(),
         ..PodStatus::default()

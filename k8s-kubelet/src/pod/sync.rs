@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{ObjectReference, Pod, PodIP, PodSpec};
+use k8s_openapi::api::core::v1::{Pod, PodIP, PodSpec};
 
 use super::{
     actions::{Plan, SandboxAction, Stop},
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     agent::Agent,
     cri::{RuntimeError, api::PodSandboxConfig},
-    probe::Fatal,
+    probe::{self, Fatal},
     resource::limit,
     volume::{Mounted, Volumes},
 };
@@ -57,7 +57,7 @@ impl Syncer {
             if before.as_ref() != Some(&reason) {
                 let message = format!("Back-off restarting failed container {name} in pod {key}");
                 self.agent
-                    .warning(self.about(pod, name), "BackOff", message);
+                    .warning(probe::about(pod, name), "BackOff", message);
             }
         }
     }
@@ -110,19 +110,6 @@ impl Syncer {
         result
     }
 
-    pub(super) fn about(&self, pod: &Pod, container: &str) -> ObjectReference {
-        let spec = pod.spec.as_ref();
-        let mut all = spec.into_iter().flat_map(|spec| {
-            spec.containers
-                .iter()
-                .chain(spec.init_containers.iter().flatten())
-        });
-        match all.find(|known| known.name == container) {
-            Some(known) => crate::probe::about(pod, known),
-            None => k8s_runtime::reference(pod),
-        }
-    }
-
     fn check(&self, result: Result<(), RuntimeError>) -> Result<(), Unfinished> {
         result.map_err(|error| {
             tracing::warn!(%error, "runtime call failed");
@@ -145,8 +132,11 @@ impl Syncer {
         let own = probe.and_then(|probe| probe.termination_grace_period_seconds);
         let grace = own.or(spec.termination_grace_period_seconds).unwrap_or(30);
         let grace = Duration::from_secs(u64::try_from(grace).unwrap_or_default());
-        self.agent
-            .normal(self.about(pod, &stop.name), "Killing", stop.message.clone());
+        self.agent.normal(
+            probe::about(pod, &stop.name),
+            "Killing",
+            stop.message.clone(),
+        );
         let result =
             super::kill::container(&self.agent, pod, container, &stop.id, grace, true).await;
         self.check(result)

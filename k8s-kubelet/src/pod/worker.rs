@@ -6,14 +6,14 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::{Container, Pod, PodStatus};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     actions::{self, Observed},
     backoff::CrashBackoff,
-    cleanup,
+    cleanup, ephemeral,
     kill::Ending,
     last_words,
     mailbox::Mailbox,
@@ -42,6 +42,8 @@ pub(crate) struct Worker {
     syncer: Syncer,
     reporter: Reporter,
     probes: Probes,
+    /// The pod's ephemeral containers, as containers.
+    ephemeral: Arc<[Container]>,
     following: Following,
     /// When the volumes are to be brought up to date.
     volumes_due: Instant,
@@ -69,6 +71,7 @@ impl Worker {
                 agent.recorder.clone(),
                 agent.events.clone(),
             ),
+            ephemeral: Arc::default(),
             following: Following::default(),
             volumes_due: Instant::now() + VOLUME_UPDATE,
             last_words: BTreeMap::new(),
@@ -120,6 +123,7 @@ impl Worker {
             // Files may show the pod's own labels and annotations.
             self.volumes_due = Instant::now();
         }
+        self.ephemeral = pod.spec.iter().flat_map(ephemeral::containers).collect();
         self.reporter.see(&pod);
         self.pod = pod;
     }
@@ -156,13 +160,14 @@ impl Worker {
 
     /// Steps until there is nothing to do now; returns when to look again.
     async fn steps(&mut self) -> Option<Duration> {
-        let pod = self.pod.clone();
+        let (pod, ephemeral) = (self.pod.clone(), self.ephemeral.clone());
         for _ in 0..MAX_STEPS {
             let view = self.look();
             let verdicts = self.probes.snapshot();
             let backoff = self.syncer.backoff.clone();
             let plan = actions::plan(Observed {
                 pod: &pod,
+                ephemeral: &ephemeral,
                 view: &view,
                 verdicts: &verdicts,
                 backoff: &backoff,
@@ -235,6 +240,7 @@ impl Worker {
     fn status(&self, view: &PodView, is_ending: bool) -> PodStatus {
         let facts = Facts {
             pod: &self.pod,
+            ephemeral: &self.ephemeral,
             base: &self.reporter.base,
             view,
             verdicts: &self.probes.snapshot(),

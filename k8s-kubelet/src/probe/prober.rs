@@ -21,6 +21,7 @@ use crate::{
     cri::{ContainerState, Runtime},
     event::Event,
     pleg::PodView,
+    pod::ephemeral,
 };
 
 /// The probes of one pod. Dropping it ends them.
@@ -109,7 +110,7 @@ impl Probes {
                     id: run.id.clone(),
                     pod_ip: pod_ip.to_owned(),
                     since: run.started_at,
-                    about: about(pod, container),
+                    about: about(pod, &container.name),
                     uid: self.uid.clone(),
                     runtime: self.runtime.clone(),
                     recorder: self.recorder.clone(),
@@ -134,19 +135,20 @@ impl Probes {
 }
 
 /// A reference to a container within its pod, as events carry it.
-pub(crate) fn about(pod: &Pod, container: &Container) -> ObjectReference {
+pub(crate) fn about(pod: &Pod, name: &str) -> ObjectReference {
     let spec = pod.spec.as_ref();
     let is_init = spec.is_some_and(|spec| {
         let mut init = spec.init_containers.iter().flatten();
-        init.any(|other| other.name == container.name)
+        init.any(|other| other.name == name)
     });
-    let list = if is_init {
-        "initContainers"
-    } else {
-        "containers"
+    let is_ephemeral = spec.is_some_and(|spec| ephemeral::is_ephemeral(spec, name));
+    let list = match (is_init, is_ephemeral) {
+        (true, _) => "initContainers",
+        (_, true) => "ephemeralContainers",
+        _ => "containers",
     };
     ObjectReference {
-        field_path: Some(format!("spec.{list}{{{}}}", container.name)),
+        field_path: Some(format!("spec.{list}{{{name}}}")),
         ..k8s_runtime::reference(pod)
     }
 }

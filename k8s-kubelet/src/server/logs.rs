@@ -16,7 +16,10 @@ use super::{
     follow::{Filter, Follower},
     route::{Body, text},
 };
-use crate::cri::{Container, ContainerState};
+use crate::{
+    cri::{Container, ContainerState},
+    pod::ephemeral,
+};
 
 /// Chunks that may wait for a slow reader.
 const CHUNKS: usize = 16;
@@ -145,14 +148,11 @@ fn log_path(entry: &Entry, run: &Container) -> PathBuf {
 }
 
 pub(super) fn has_container(pod: &Pod, name: &str) -> bool {
-    let containers = pod.spec.iter().flat_map(|spec| {
-        spec.containers
-            .iter()
-            .chain(spec.init_containers.iter().flatten())
-    });
-    containers
-        .into_iter()
-        .any(|container| container.name == name)
+    pod.spec.iter().any(|spec| {
+        let init = spec.init_containers.iter().flatten();
+        let mut all = spec.containers.iter().chain(init);
+        all.any(|container| container.name == name) || ephemeral::is_ephemeral(spec, name)
+    })
 }
 
 fn waiting_reason(pod: &Pod, container: &str) -> String {

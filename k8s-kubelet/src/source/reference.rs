@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{Container, PodSpec, Volume};
 
+use crate::pod::ephemeral;
+
 /// Names of config maps and secrets in the pod's namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct References {
@@ -19,6 +21,9 @@ impl References {
         let mut found = Self::default();
         let init = spec.init_containers.iter().flatten();
         for container in init.chain(&spec.containers) {
+            found.environment(container);
+        }
+        for container in &ephemeral::containers(spec) {
             found.environment(container);
         }
         for volume in spec.volumes.iter().flatten() {

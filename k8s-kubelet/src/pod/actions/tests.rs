@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{cri::Sandbox, probe::Verdict};
+use crate::{cri::Sandbox, pod::ephemeral, probe::Verdict};
 
 /// A world in which a plan is made.
 struct World {
@@ -47,7 +47,10 @@ impl World {
             sandbox_id: self.view.sandboxes[0].id.clone(),
             name: name.into(),
             restart_count: count,
-            hash: label::fingerprint(all.find(|spec| spec.name == name).unwrap()),
+            hash: all
+                .find(|spec| spec.name == name)
+                .map(label::fingerprint)
+                .unwrap_or_default(),
             state,
             exit_code,
             finished_at: (state == ContainerState::Exited).then_some(self.now),
@@ -73,8 +76,10 @@ impl World {
     /// The plan in words.
     #[track_caller]
     fn plans(self, expected: &str) {
+        let ephemeral = ephemeral::containers(self.pod.spec.as_ref().unwrap());
         let plan = plan(Observed {
             pod: &self.pod,
+            ephemeral: &ephemeral,
             view: &self.view,
             verdicts: &self.verdicts,
             backoff: &self.backoff,
@@ -245,4 +250,22 @@ fn leftovers_of_an_interrupted_start_are_made_anew_under_their_number() {
         .sandbox(0, true)
         .run("a", 4, ContainerState::Created, 0)
         .plans("remove a4; start a#4");
+}
+
+#[test]
+fn ephemeral_containers_run_once_whatever_the_phase() {
+    let spec = || {
+        json!({
+            "initContainers": [{"name": "init"}],
+            "containers": [{"name": "main"}],
+            "ephemeralContainers": [{"name": "look"}],
+        })
+    };
+    world(spec()).plans("sandbox 0; start init#0");
+    let starting = || world(spec()).sandbox(0, true).running("init");
+    starting().plans("start look#0");
+    starting().running("look").plans("");
+    starting().exited("look", 1).plans("");
+    let interrupted = starting().run("look", 0, ContainerState::Created, 0);
+    interrupted.plans("remove look0; start look#0");
 }

@@ -75,6 +75,19 @@ impl Builder<'_> {
         status
     }
 
+    /// The status of an ephemeral container: whatever it does, nobody counts on it.
+    pub(super) fn ephemeral(
+        &self,
+        container: &Spec,
+        known: Option<&[ContainerStatus]>,
+    ) -> ContainerStatus {
+        ContainerStatus {
+            ready: false,
+            started: None,
+            ..self.status(container, known, false)
+        }
+    }
+
     /// From what the runtime has.
     fn describe(&self, run: &Container, status: &mut ContainerStatus) {
         let verdict = self.facts.verdicts.of(&run.id);

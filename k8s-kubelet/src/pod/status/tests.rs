@@ -1,7 +1,10 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cri::{Container, ContainerState, Sandbox};
+use crate::{
+    cri::{Container, ContainerState, Sandbox},
+    pod::ephemeral,
+};
 
 /// What a status is computed from, with everything usual filled in.
 struct World {
@@ -73,7 +76,9 @@ impl World {
     }
 
     fn status(&self, base: &PodStatus) -> PodStatus {
+        let ephemeral = ephemeral::containers(self.pod.spec.as_ref().unwrap());
         status(&Facts {
+            ephemeral: &ephemeral,
             pod: &self.pod,
             base,
             view: &self.view,
@@ -257,4 +262,19 @@ fn an_address_that_changes_replaces_the_old_one() {
         change["status"]["podIPs"],
         json!([{"ip": "10.0.0.6"}, {"$patch": "replace"}])
     );
+}
+
+#[test]
+fn an_ephemeral_container_is_shown_and_counts_for_nothing() {
+    let spec = json!({
+        "containers": [{"name": "main"}],
+        "ephemeralContainers": [{"name": "look", "image": "tools"}],
+    });
+    let world = world(spec).sandbox().running("main").exited("look", 1);
+    let status = world.status(&PodStatus::default());
+    assert_eq!(status.phase.as_deref(), Some("Running"));
+    let shown = &status.ephemeral_container_statuses.unwrap()[0];
+    let end = shown.state.as_ref().unwrap().terminated.as_ref().unwrap();
+    assert_eq!((shown.name.as_str(), end.exit_code), ("look", 1));
+    assert!(!shown.ready);
 }
