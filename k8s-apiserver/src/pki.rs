@@ -4,17 +4,19 @@
 //! One authority signs everything: the server's certificate, the administrator's, the one with
 //! which the server calls nodes, and whatever components need. A second one, the front-proxy
 //! authority, is for aggregated servers, which must never mistake a cluster user for the server.
-//! Keys are ECDSA P-256; files with keys are readable by their owner alone.
+//! Service-account tokens are signed by a key of their own, `sa.key`. Keys are ECDSA P-256; files with keys are readable by their owner alone.
 
 mod authority;
 mod credential;
 mod directory;
 mod kubeconfig;
+mod token_key;
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustls::pki_types::CertificateDer;
@@ -22,6 +24,7 @@ use rustls::pki_types::CertificateDer;
 use crate::tls::{self, ServerTls, TlsError};
 
 pub use credential::Credential;
+pub use token_key::TokenKey;
 
 use authority::Authority;
 use credential::{Profile, Usage};
@@ -96,6 +99,7 @@ pub struct Pki {
     server: Credential,
     kubelet_client: Credential,
     admin: Credential,
+    token_key: Arc<TokenKey>,
 }
 
 impl Pki {
@@ -115,6 +119,10 @@ impl Pki {
                 Some(kept) if kept.still_serves(profile, authority) => Ok(kept),
                 _ => directory.keep(file, authority.issue(profile)?),
             },
+            |file| match directory.load_token_key(file)? {
+                Some(kept) => Ok(kept),
+                None => directory.keep_token_key(file, TokenKey::generate()?),
+            },
         )
     }
 
@@ -124,6 +132,7 @@ impl Pki {
             options,
             |_, name| Authority::create(name),
             |_, profile, authority| authority.issue(profile),
+            |_| TokenKey::generate(),
         )
     }
 
@@ -132,6 +141,7 @@ impl Pki {
         options: &PkiOptions,
         authority: impl Fn(&str, &str) -> Result<Authority, PkiError>,
         issued: impl Fn(&str, &Profile, &Authority) -> Result<Credential, PkiError>,
+        token_key: impl Fn(&str) -> Result<TokenKey, PkiError>,
     ) -> Result<Self, PkiError> {
         let ca = authority("ca", "kubernetes")?;
         let front_proxy = authority("front-proxy-ca", "front-proxy-ca")?;
@@ -156,6 +166,7 @@ impl Pki {
             server,
             kubelet_client,
             admin,
+            token_key: Arc::new(token_key("sa")?),
         })
     }
 
@@ -189,6 +200,12 @@ impl Pki {
         &self.kubelet_client
     }
 
+    /// What signs service-account tokens; see
+    /// [`Builder::sign_tokens_with`](crate::Builder::sign_tokens_with).
+    pub fn token_key(&self) -> Arc<TokenKey> {
+        Arc::clone(&self.token_key)
+    }
+
     /// The cluster authority's certificate, as PEM: what clients must believe.
     pub fn ca_pem(&self) -> &str {
         self.authority.certificate_pem()
@@ -213,7 +230,7 @@ impl Pki {
     pub fn client_tls(
         &self,
         credential: &Credential,
-    ) -> Result<std::sync::Arc<rustls::ClientConfig>, PkiError> {
+    ) -> Result<Arc<rustls::ClientConfig>, PkiError> {
         Ok(tls::client_config(credential.identity()?, &[self.ca()?])?)
     }
 

@@ -50,6 +50,7 @@ impl ControlPlane {
         let server = ApiServer::builder(store)
             .advertise(advertise, args.port)
             .call_nodes_with(pki.client_tls(pki.kubelet_client())?)
+            .sign_tokens_with(pki.token_key())
             .metrics(metrics)
             .stop_with(stopping)
             .build()

@@ -21,6 +21,7 @@ mod rules;
 mod selector;
 
 pub mod apps;
+pub mod authentication;
 pub mod autoscaling;
 pub mod coordination;
 pub mod core;
@@ -52,6 +53,9 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "ServiceAccount") => &core::service_account::ServiceAccount,
             ("apps", "v1", "Deployment") => &apps::deployment::Deployment,
             ("apps", "v1", "ReplicaSet") => &apps::replica_set::ReplicaSet,
+            ("authentication.k8s.io", "v1", "TokenRequest") => {
+                &authentication::token_request::TokenRequest
+            }
             ("autoscaling", "v1", "Scale") => &autoscaling::scale::Scale,
             ("coordination.k8s.io", "v1", "Lease") => &coordination::lease::Lease,
             ("discovery.k8s.io", "v1", "EndpointSlice") => {

@@ -52,6 +52,12 @@ pub fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
     bindings
 }
 
+/// What every node may do, whatever runs on it; the rest is for the
+/// [`NodeAuthorizer`](super::node::NodeAuthorizer) to relate to the node.
+pub fn node_rules() -> Vec<PolicyRule> {
+    component::NODE.iter().map(PolicyRule::from).collect()
+}
+
 /// Who gets a role.
 #[derive(Clone, Copy)]
 enum To {

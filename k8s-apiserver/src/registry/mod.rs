@@ -50,6 +50,7 @@ pub use connector::Connector;
 pub use effect::{Change, Effects};
 pub use entry::{Entry, NotAnEntry};
 pub use environment::{Environment, SystemEnvironment, rfc3339};
+pub(crate) use environment::{generated_name, new_uid};
 pub use key::{RANGES, ROOT};
 pub use kind_table::{ALL_VERBS, KindRow, Serves, SubresourceRow};
 pub use options::{DeleteOptions, FieldValidation, Preconditions, Propagation, WriteOptions};
