@@ -1,16 +1,13 @@
-//! Config maps, secrets, services and tokens that pods refer to.
+//! Config maps, secrets and services that pods refer to.
 //!
 //! Config maps and secrets are read when a container needs them, one by one, so the agent needs no
 //! right to list them and never starts a container from a stale cache.
 
 use std::sync::Arc;
 
-use k8s_openapi::api::{
-    authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
-    core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret, Service};
 use k8s_runtime::{Context, Store};
-use kube::{Api, Client, Resource, api::PostParams};
+use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
 /// An object that can't be had.
@@ -93,43 +90,5 @@ impl Objects {
             }),
             Err(error) => Err(SourceError::Api(error.to_string())),
         }
-    }
-
-    /// A token for the pod's service account, bound to the pod.
-    pub async fn token(
-        &self,
-        pod: &Pod,
-        audience: Option<&str>,
-        expiration_seconds: Option<i64>,
-    ) -> Result<String, SourceError> {
-        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        let account = pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.service_account_name.as_deref());
-        let account = account.filter(|name| !name.is_empty()).unwrap_or("default");
-        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
-        let request = TokenRequest {
-            spec: Some(TokenRequestSpec {
-                audiences: Some(audience.map(str::to_owned).into_iter().collect()),
-                expiration_seconds: Some(expiration_seconds.unwrap_or(3600)),
-                bound_object_ref: Some(BoundObjectReference {
-                    api_version: Some("v1".into()),
-                    kind: Some("Pod".into()),
-                    name: pod.metadata.name.clone(),
-                    uid: pod.metadata.uid.clone(),
-                }),
-                ..TokenRequestSpec::default()
-            }),
-            ..TokenRequest::default()
-        };
-        let answer = api
-            .create_token_request(account, &PostParams::default(), &request)
-            .await;
-        let answer = answer.map_err(|error| SourceError::Api(error.to_string()))?;
-        Ok(answer
-            .status
-            .and_then(|status| status.token)
-            .unwrap_or_default())
     }
 }
