@@ -23,6 +23,7 @@ use crate::{
         node::NodeAuthorizer,
         rbac::{CachedRules, Rbac, RuleSource, escalation::Guard},
         review::Reviewer,
+        signer::Signers,
     },
     config::Config,
     handler::connect::Relay,
@@ -196,9 +197,13 @@ impl Builder {
             authorizer: authorizer.clone(),
             rules: rules.clone(),
         };
-        self.registry
-            .admission
-            .push(Arc::new(admission::Escalation(guard)));
+        let signers = Signers(authorizer.clone());
+        self.registry.admission.extend([
+            Arc::new(admission::CertificateApproval(signers.clone())) as Arc<dyn Admission>,
+            Arc::new(admission::CertificateSigning(signers)),
+            Arc::new(admission::CertificateSubjectRestriction),
+            Arc::new(admission::Escalation(guard)),
+        ]);
 
         let reviewer = Arc::new(Reviewer {
             authorizer: authorizer.clone(),

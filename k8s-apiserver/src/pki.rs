@@ -10,6 +10,8 @@ mod authority;
 mod credential;
 mod directory;
 mod kubeconfig;
+mod leaf;
+mod signing_request;
 mod token_key;
 
 use std::{
@@ -19,11 +21,13 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 
 use crate::tls::{self, ServerTls, TlsError};
 
 pub use credential::Credential;
+pub use signing_request::SigningRequest;
 pub use token_key::TokenKey;
 
 use authority::Authority;
@@ -91,10 +95,30 @@ pub enum PkiError {
     Tls(#[from] TlsError),
 }
 
+/// Signs what others ask for, in the cluster's name. Cheap to clone; what it signs is for its holder
+/// to decide.
+#[derive(Debug, Clone)]
+pub struct Signer(Arc<Authority>);
+
+impl Signer {
+    /// A certificate for a request in PEM, as PEM, with usages in the words of
+    /// CertificateSigningRequests. It ends with the authority at the latest.
+    pub fn sign(
+        &self,
+        request: &str,
+        usages: &[String],
+        not_before: Timestamp,
+        not_after: Timestamp,
+    ) -> Result<String, PkiError> {
+        let request = SigningRequest::from_pem(request.as_bytes()).map_err(PkiError::Pem)?;
+        self.0.sign(&request, usages, not_before, not_after)
+    }
+}
+
 /// A cluster's authorities and the certificates that the server itself needs.
 #[derive(Debug)]
 pub struct Pki {
-    authority: Authority,
+    authority: Arc<Authority>,
     front_proxy: Authority,
     server: Credential,
     kubelet_client: Credential,
@@ -161,7 +185,7 @@ impl Pki {
             &ca,
         )?;
         Ok(Pki {
-            authority: ca,
+            authority: Arc::new(ca),
             front_proxy,
             server,
             kubelet_client,
@@ -188,6 +212,11 @@ impl Pki {
             names: names.to_vec(),
         };
         self.authority.issue(&profile)
+    }
+
+    /// What signs approved CertificateSigningRequests.
+    pub fn signer(&self) -> Signer {
+        Signer(Arc::clone(&self.authority))
     }
 
     /// The administrator's credential: `kubernetes-admin` in `kubeadm:cluster-admins`.

@@ -23,6 +23,7 @@ mod selector;
 pub mod apps;
 pub mod authentication;
 pub mod autoscaling;
+pub mod certificates;
 pub mod coordination;
 pub mod core;
 pub mod discovery;
@@ -57,6 +58,9 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
                 &authentication::token_request::TokenRequest
             }
             ("autoscaling", "v1", "Scale") => &autoscaling::scale::Scale,
+            ("certificates.k8s.io", "v1", "CertificateSigningRequest") => {
+                &certificates::certificate_signing_request::CertificateSigningRequest
+            }
             ("coordination.k8s.io", "v1", "Lease") => &coordination::lease::Lease,
             ("discovery.k8s.io", "v1", "EndpointSlice") => {
                 &discovery::endpoint_slice::EndpointSlice

@@ -5,6 +5,7 @@ pub mod chain;
 pub mod node;
 pub mod rbac;
 pub mod review;
+pub mod signer;
 
 use async_trait::async_trait;
 

@@ -10,6 +10,7 @@ mod apps;
 pub mod bootstrap;
 mod builtin;
 mod cell;
+mod certificates;
 mod codec;
 mod config;
 mod connector;
