@@ -29,10 +29,10 @@ use crate::{
     handler::connect::Relay,
     live::Live,
     metrics::Metrics,
-    pki::TokenKey,
+    pki::{Pki, TokenKey},
     registry::{
         Environment, KindRow, Registry, RegistryConfig, Strategy, Virtual,
-        bootstrap::{self, Policy},
+        bootstrap::{self, Authorities, Policy},
         builtin_strategies,
     },
     routing::Router,
@@ -49,6 +49,7 @@ pub struct Builder {
     metrics: Metrics,
     policy: Policy,
     nodes: Option<Arc<ClientConfig>>,
+    authorities: Option<Authorities>,
     token_key: Option<Arc<TokenKey>>,
     token_issuer: String,
     stopping: CancellationToken,
@@ -88,8 +89,12 @@ impl ApiServer {
             policy: Policy {
                 roles: bootstrap_policy::cluster_roles(),
                 bindings: bootstrap_policy::cluster_role_bindings(),
+                local_roles: bootstrap_policy::roles(),
+                local_bindings: bootstrap_policy::role_bindings(),
+                authorities: None,
             },
             nodes: None,
+            authorities: None,
             token_key: None,
             token_issuer: TOKEN_ISSUER.to_owned(),
             stopping: CancellationToken::new(),
@@ -135,6 +140,16 @@ impl Builder {
     /// [`Pki::client_tls`](crate::pki::Pki::client_tls). Without one these are unavailable.
     pub fn call_nodes_with(mut self, tls: Arc<ClientConfig>) -> Self {
         self.nodes = Some(tls);
+        self
+    }
+
+    /// Tells aggregated servers whose certificates to believe, in
+    /// `kube-system/extension-apiserver-authentication`.
+    pub fn publish_authorities(mut self, pki: &Pki) -> Self {
+        self.authorities = Some(Authorities {
+            client: pki.ca_pem().to_owned(),
+            front_proxy: pki.front_proxy_ca_pem().to_owned(),
+        });
         self
     }
 
@@ -242,6 +257,7 @@ impl Builder {
         }
         let registry = Registry::start(self.store, self.registry, self.stopping).await?;
         live.set(&registry);
+        self.policy.authorities = self.authorities.or(self.policy.authorities);
         bootstrap::run(&registry, &self.policy).await?;
 
         let layers = Layers {

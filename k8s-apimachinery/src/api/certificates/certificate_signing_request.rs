@@ -113,7 +113,7 @@ impl Rules for CertificateSigningRequest {
 }
 
 fn check_usages(usages: &Field) {
-    if usages.len() == 0 {
+    if usages.is_empty() {
         usages.required("usages must be provided");
     }
     let mut seen = Vec::new();

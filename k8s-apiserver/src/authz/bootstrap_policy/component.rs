@@ -238,6 +238,7 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
             ),
             may(READ, BATCH, &["cronjobs", "jobs"]),
             may(READ, AUTOSCALING, &["horizontalpodautoscalers"]),
+            may(READ, CERTIFICATES, &["certificatesigningrequests"]),
             may(READ, COORDINATION, &["leases"]),
             may(READ, DISCOVERY, &["endpointslices"]),
             may(
