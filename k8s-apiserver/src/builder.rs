@@ -10,18 +10,29 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ApiError, ApiServer,
     admission::{self, Admission},
+    authn::{
+        Authentication,
+        bootstrap_token::BootstrapTokens,
+        review::TokenReviewer,
+        service_account::{Checker, CoreObjects, Discovery, TokenIssuer},
+        token::BearerToken,
+    },
     authz::{
         bootstrap_policy,
+        chain::Chain,
+        node::NodeAuthorizer,
         rbac::{CachedRules, Rbac, RuleSource, escalation::Guard},
         review::Reviewer,
+        signer::Signers,
     },
     config::Config,
     handler::connect::Relay,
     live::Live,
     metrics::Metrics,
+    pki::{Pki, TokenKey},
     registry::{
         Environment, KindRow, Registry, RegistryConfig, Strategy, Virtual,
-        bootstrap::{self, Policy},
+        bootstrap::{self, Authorities, Policy},
         builtin_strategies,
     },
     routing::Router,
@@ -38,11 +49,18 @@ pub struct Builder {
     metrics: Metrics,
     policy: Policy,
     nodes: Option<Arc<ClientConfig>>,
+    authorities: Option<Authorities>,
+    token_key: Option<Arc<TokenKey>>,
+    token_issuer: String,
     stopping: CancellationToken,
 }
 
+/// The issuer of tokens unless another is named: where pods find this server.
+const TOKEN_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
 impl ApiServer {
-    /// A server over a store, with all built-in kinds, Kubernetes' default admission, and RBAC.
+    /// A server over a store, with all built-in kinds, Kubernetes' default admission, and Node and
+    /// RBAC authorization.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
@@ -71,8 +89,14 @@ impl ApiServer {
             policy: Policy {
                 roles: bootstrap_policy::cluster_roles(),
                 bindings: bootstrap_policy::cluster_role_bindings(),
+                local_roles: bootstrap_policy::roles(),
+                local_bindings: bootstrap_policy::role_bindings(),
+                authorities: None,
             },
             nodes: None,
+            authorities: None,
+            token_key: None,
+            token_issuer: TOKEN_ISSUER.to_owned(),
             stopping: CancellationToken::new(),
         }
     }
@@ -119,6 +143,30 @@ impl Builder {
         self
     }
 
+    /// Tells aggregated servers whose certificates to believe, in
+    /// `kube-system/extension-apiserver-authentication`.
+    pub fn publish_authorities(mut self, pki: &Pki) -> Self {
+        self.authorities = Some(Authorities {
+            client: pki.ca_pem().to_owned(),
+            front_proxy: pki.front_proxy_ca_pem().to_owned(),
+        });
+        self
+    }
+
+    /// The key that signs service-account tokens. Without one the server makes its own, and tokens
+    /// end with it.
+    pub fn sign_tokens_with(mut self, key: Arc<TokenKey>) -> Self {
+        self.token_key = Some(key);
+        self
+    }
+
+    /// The URL that service-account tokens name as their issuer, and as their audience where none is
+    /// asked for.
+    pub fn token_issuer(mut self, url: impl Into<String>) -> Self {
+        self.token_issuer = url.into();
+        self
+    }
+
     /// Limits and timeouts.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
@@ -154,15 +202,23 @@ impl Builder {
         // The parts below read from the registry, which is made of them: they get it afterwards.
         let live = Live::default();
         let rules: Arc<dyn RuleSource> = Arc::new(CachedRules::new(live.clone()));
-        let authorizer = Arc::new(Rbac::new(rules.clone()));
+        let nodes = NodeAuthorizer::new(Arc::new(live.clone()), bootstrap_policy::node_rules());
+        let authorizer = Arc::new(Chain(vec![
+            Arc::new(nodes),
+            Arc::new(Rbac::new(rules.clone())),
+        ]));
         let tasks = Tasks::new(self.stopping.clone());
         let guard = Guard {
             authorizer: authorizer.clone(),
             rules: rules.clone(),
         };
-        self.registry
-            .admission
-            .push(Arc::new(admission::Escalation(guard)));
+        let signers = Signers(authorizer.clone());
+        self.registry.admission.extend([
+            Arc::new(admission::CertificateApproval(signers.clone())) as Arc<dyn Admission>,
+            Arc::new(admission::CertificateSigning(signers)),
+            Arc::new(admission::CertificateSubjectRestriction),
+            Arc::new(admission::Escalation(guard)),
+        ]);
 
         let reviewer = Arc::new(Reviewer {
             authorizer: authorizer.clone(),
@@ -173,18 +229,43 @@ impl Builder {
                 .virtual_resources
                 .push((row, reviewer.clone()));
         }
+        let key = match self.token_key {
+            Some(key) => key,
+            None => Arc::new(TokenKey::generate().map_err(ApiError::internal)?),
+        };
+        let environment = self.registry.environment.clone();
+        let issuer = Arc::new(TokenIssuer::new(
+            key,
+            self.token_issuer,
+            environment.clone(),
+        ));
+        self.registry.tokens = Some(issuer.clone());
+        let objects: Arc<dyn CoreObjects> = Arc::new(live.clone());
+        let bearer = BearerToken::new(issuer.audiences())
+            .with(Checker::new(issuer.clone(), objects.clone()))
+            .with(BootstrapTokens::new(objects, environment));
+        let row = KindRow::new("authentication.k8s.io", "v1", "TokenReview", "tokenreviews");
+        self.registry.virtual_resources.push((
+            row.verbs(&["create"]).cluster_scoped(),
+            Arc::new(TokenReviewer(bearer.clone())),
+        ));
+        let (host, port) = self.registry.advertise;
+        let discovery = Discovery::new(&issuer, &format!("{host}:{port}"));
         if let Some(tls) = self.nodes {
             let relay = Relay::new(Arc::new(live.clone()), tls, tasks.clone());
             self.registry.connector = Some(Arc::new(relay));
         }
         let registry = Registry::start(self.store, self.registry, self.stopping).await?;
         live.set(&registry);
+        self.policy.authorities = self.authorities.or(self.policy.authorities);
         bootstrap::run(&registry, &self.policy).await?;
 
         let layers = Layers {
             config: self.config,
             metrics: self.metrics,
             tasks,
+            authentication: Authentication::new().with(bearer),
+            discovery,
             ..Layers::new(authorizer)
         };
         Ok(ApiServer::new(layers, Router::new(registry)))

@@ -1,4 +1,5 @@
-//! What the parts in front of the registry read from it: roles for authorization, nodes for relays.
+//! What the parts in front of the registry read from it: roles for authorization, accounts for
+//! authentication, nodes for relays.
 //!
 //! They are made before the registry is, so they hold a place for it; weakly, since the registry
 //! holds them.
@@ -11,7 +12,8 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 
 use crate::{
     ApiError, Request, RequestInfo, Response, User,
-    authz::{rbac::Objects, review::Reviewer},
+    authn::service_account::CoreObjects,
+    authz::{node::NodeObjects, rbac::Objects, review::Reviewer},
     handler::connect::{NodeEndpoint, NodeLocator, Relay, address_of},
     registry::{Connector, Registry, Stored, Virtual},
 };
@@ -49,6 +51,38 @@ impl Objects for Live {
 
     fn tree(&self, object: &Stored) -> Value {
         object.entry.object().into_value()
+    }
+}
+
+impl CoreObjects for Live {
+    fn object(&self, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        let stored = self.registry()?.get("", resource, namespace, name)?;
+        Some(stored.entry.object())
+    }
+}
+
+impl NodeObjects for Live {
+    fn pods_on(&self, namespace: &str, node: &str) -> Vec<Object> {
+        let Some(registry) = self.registry() else {
+            return Vec::new();
+        };
+        let pods = registry.list("", "pods", namespace);
+        let bound = |pod: &&Arc<Stored>| pod.entry.field("spec.nodeName") == Some(node);
+        let bound = pods.iter().filter(bound);
+        bound.map(|pod| pod.entry.object()).collect()
+    }
+
+    fn get(&self, group: &str, resource: &str, namespace: &str, name: &str) -> Option<Object> {
+        let stored = self.registry()?.get(group, resource, namespace, name)?;
+        Some(stored.entry.object())
+    }
+
+    fn volumes(&self) -> Vec<Object> {
+        let volumes = self
+            .registry()
+            .map(|registry| registry.list("", "persistentvolumes", ""));
+        let volumes = volumes.unwrap_or_default();
+        volumes.iter().map(|each| each.entry.object()).collect()
     }
 }
 

@@ -4,24 +4,31 @@
 //! One authority signs everything: the server's certificate, the administrator's, the one with
 //! which the server calls nodes, and whatever components need. A second one, the front-proxy
 //! authority, is for aggregated servers, which must never mistake a cluster user for the server.
-//! Keys are ECDSA P-256; files with keys are readable by their owner alone.
+//! Service-account tokens are signed by a key of their own, `sa.key`. Keys are ECDSA P-256; files with keys are readable by their owner alone.
 
 mod authority;
 mod credential;
 mod directory;
 mod kubeconfig;
+mod leaf;
+mod signing_request;
+mod token_key;
 
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use jiff::Timestamp;
 use rustls::pki_types::CertificateDer;
 
 use crate::tls::{self, ServerTls, TlsError};
 
 pub use credential::Credential;
+pub use signing_request::SigningRequest;
+pub use token_key::TokenKey;
 
 use authority::Authority;
 use credential::{Profile, Usage};
@@ -88,14 +95,35 @@ pub enum PkiError {
     Tls(#[from] TlsError),
 }
 
+/// Signs what others ask for, in the cluster's name. Cheap to clone; what it signs is for its holder
+/// to decide.
+#[derive(Debug, Clone)]
+pub struct Signer(Arc<Authority>);
+
+impl Signer {
+    /// A certificate for a request in PEM, as PEM, with usages in the words of
+    /// CertificateSigningRequests. It ends with the authority at the latest.
+    pub fn sign(
+        &self,
+        request: &str,
+        usages: &[String],
+        not_before: Timestamp,
+        not_after: Timestamp,
+    ) -> Result<String, PkiError> {
+        let request = SigningRequest::from_pem(request.as_bytes()).map_err(PkiError::Pem)?;
+        self.0.sign(&request, usages, not_before, not_after)
+    }
+}
+
 /// A cluster's authorities and the certificates that the server itself needs.
 #[derive(Debug)]
 pub struct Pki {
-    authority: Authority,
+    authority: Arc<Authority>,
     front_proxy: Authority,
     server: Credential,
     kubelet_client: Credential,
     admin: Credential,
+    token_key: Arc<TokenKey>,
 }
 
 impl Pki {
@@ -115,6 +143,10 @@ impl Pki {
                 Some(kept) if kept.still_serves(profile, authority) => Ok(kept),
                 _ => directory.keep(file, authority.issue(profile)?),
             },
+            |file| match directory.load_token_key(file)? {
+                Some(kept) => Ok(kept),
+                None => directory.keep_token_key(file, TokenKey::generate()?),
+            },
         )
     }
 
@@ -124,6 +156,7 @@ impl Pki {
             options,
             |_, name| Authority::create(name),
             |_, profile, authority| authority.issue(profile),
+            |_| TokenKey::generate(),
         )
     }
 
@@ -132,6 +165,7 @@ impl Pki {
         options: &PkiOptions,
         authority: impl Fn(&str, &str) -> Result<Authority, PkiError>,
         issued: impl Fn(&str, &Profile, &Authority) -> Result<Credential, PkiError>,
+        token_key: impl Fn(&str) -> Result<TokenKey, PkiError>,
     ) -> Result<Self, PkiError> {
         let ca = authority("ca", "kubernetes")?;
         let front_proxy = authority("front-proxy-ca", "front-proxy-ca")?;
@@ -151,11 +185,12 @@ impl Pki {
             &ca,
         )?;
         Ok(Pki {
-            authority: ca,
+            authority: Arc::new(ca),
             front_proxy,
             server,
             kubelet_client,
             admin,
+            token_key: Arc::new(token_key("sa")?),
         })
     }
 
@@ -179,6 +214,11 @@ impl Pki {
         self.authority.issue(&profile)
     }
 
+    /// What signs approved CertificateSigningRequests.
+    pub fn signer(&self) -> Signer {
+        Signer(Arc::clone(&self.authority))
+    }
+
     /// The administrator's credential: `kubernetes-admin` in `kubeadm:cluster-admins`.
     pub fn admin(&self) -> &Credential {
         &self.admin
@@ -187,6 +227,12 @@ impl Pki {
     /// The credential with which the server calls nodes.
     pub fn kubelet_client(&self) -> &Credential {
         &self.kubelet_client
+    }
+
+    /// What signs service-account tokens; see
+    /// [`Builder::sign_tokens_with`](crate::Builder::sign_tokens_with).
+    pub fn token_key(&self) -> Arc<TokenKey> {
+        Arc::clone(&self.token_key)
     }
 
     /// The cluster authority's certificate, as PEM: what clients must believe.
@@ -213,7 +259,7 @@ impl Pki {
     pub fn client_tls(
         &self,
         credential: &Credential,
-    ) -> Result<std::sync::Arc<rustls::ClientConfig>, PkiError> {
+    ) -> Result<Arc<rustls::ClientConfig>, PkiError> {
         Ok(tls::client_config(credential.identity()?, &[self.ca()?])?)
     }
 

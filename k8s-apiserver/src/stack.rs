@@ -11,7 +11,7 @@ use tower::{Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
     Request, Response,
-    authn::Authentication,
+    authn::{Authentication, service_account::Discovery},
     authz::Authorizer,
     config::Config,
     health::Health,
@@ -34,6 +34,8 @@ pub struct Stack(BoxCloneSyncService<Request, Response, Infallible>);
 pub struct Layers {
     /// Finds out who asks.
     pub authentication: Authentication,
+    /// Tells others how to verify service-account tokens.
+    pub discovery: Discovery,
     /// Decides what they may do.
     pub authorizer: Arc<dyn Authorizer>,
     /// Tells how the server is.
@@ -51,6 +53,7 @@ impl Layers {
     pub fn new(authorizer: Arc<dyn Authorizer>) -> Self {
         Layers {
             authentication: Authentication::new(),
+            discovery: Discovery::default(),
             authorizer,
             health: Health::new(),
             metrics: Metrics::default(),
@@ -64,6 +67,7 @@ impl Layers {
     pub fn in_front_of(self, handler: impl Handler) -> Stack {
         let Layers {
             authentication,
+            discovery,
             authorizer,
             health,
             metrics,
@@ -87,6 +91,7 @@ impl Layers {
             .layer(step(health.until(stopping)))
             .layer(step(metrics))
             .layer(step(Version))
+            .layer(step(discovery))
             .service(handler);
         Stack::new(stack)
     }

@@ -24,11 +24,11 @@ impl Builtin {
 /// All controllers of this crate that need nothing but a context.
 pub fn builtins() -> &'static [Builtin] {
     macro_rules! table {
-        ($($name:literal as $account:literal: $module:ident,)*) => {
+        ($($name:literal as $account:literal: $($module:ident)::+,)*) => {
             &[$(Builtin {
                 name: $name,
                 account: $account,
-                run: |ctx| Box::pin(crate::$module::run(ctx)),
+                run: |ctx| Box::pin(crate::$($module)::+::run(ctx)),
             }),*]
         };
     }
@@ -42,6 +42,9 @@ pub fn builtins() -> &'static [Builtin] {
         "service-account" as "service-account-controller": service_account,
         "node-lifecycle" as "node-controller": node_lifecycle,
         "node-ipam" as "node-controller": node_ipam,
+        "csrapproving" as "certificate-controller": certificates::approve,
+        "csrcleaner" as "certificate-controller": certificates::clean,
+        "token-cleaner" as "token-cleaner": bootstrap,
         "pod-garbage-collector" as "pod-garbage-collector": pod_gc,
     };
     BUILTINS

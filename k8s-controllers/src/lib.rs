@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bootstrap;
 mod builtin;
+pub mod certificates;
 mod claim;
 pub mod deployment;
 mod endpoint;
@@ -15,6 +17,7 @@ pub mod pod_gc;
 pub mod replica_set;
 pub mod root_ca;
 pub mod service_account;
+pub mod token;
 
 pub use builtin::{Builtin, builtins};
 

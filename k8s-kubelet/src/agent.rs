@@ -17,7 +17,7 @@ use crate::{
     pod::dns::{self, Resolver},
     resource::Cgroups,
     source::Objects,
-    volume::Volumes,
+    volume::{Tokens, Volumes},
 };
 
 /// One agent's means. Immutable; shared by its workers.
@@ -64,7 +64,11 @@ impl Agent {
             runtime_name: version.name,
             pleg,
             images: Images::default(),
-            volumes: Volumes::new(objects.clone(), (machine.milli_cpu, machine.memory)),
+            volumes: Volumes::new(
+                objects.clone(),
+                Tokens::new(ctx.client.clone(), ctx.clock.clone()),
+                (machine.milli_cpu, machine.memory),
+            ),
             objects,
             cgroups,
             recorder: EventRecorder::on_host(ctx, "kubelet", &config.name),

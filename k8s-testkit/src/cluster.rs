@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture};
-use k8s_apiserver::{ApiError, ApiServer, User};
+use k8s_apiserver::{ApiError, ApiServer, User, pki::Pki};
 use k8s_kubelet::{Kubelet, NodeConfig, hollow::HollowRuntime, source::PodSource};
 use k8s_runtime::{Context, Hub, Informer, SystemClock, Watched};
 use k8s_scheduler::Scheduler;
@@ -52,6 +52,7 @@ pub enum Error {
 pub struct Builder {
     controllers: Vec<String>,
     with_scheduler: bool,
+    pki: Option<Arc<Pki>>,
     hollow_nodes: usize,
 }
 
@@ -76,6 +77,13 @@ impl Builder {
         self
     }
 
+    /// Has the server sign tokens with these keys, and tell aggregated servers of these authorities.
+    /// For controllers that sign; what a test runs itself it hands them to as well.
+    pub fn pki(mut self, pki: Arc<Pki>) -> Self {
+        self.pki = Some(pki);
+        self
+    }
+
     /// Runs so many nodes that only say that they run containers, named `hollow-0` and on.
     pub fn hollow_nodes(mut self, count: usize) -> Self {
         self.hollow_nodes = count;
@@ -95,6 +103,11 @@ impl Builder {
             .any(|name| name == "service-account")
         {
             server = server.without_service_accounts();
+        }
+        if let Some(pki) = &self.pki {
+            server = server
+                .sign_tokens_with(pki.token_key())
+                .publish_authorities(pki);
         }
         let server = server.build().await?;
         let hub = Hub::new(server.client(User::new("system:informer-hub")));

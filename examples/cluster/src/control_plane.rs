@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{Args, Part, StoreKind},
-    identity,
+    identity, keys,
     layout::Layout,
     network,
 };
@@ -50,6 +50,8 @@ impl ControlPlane {
         let server = ApiServer::builder(store)
             .advertise(advertise, args.port)
             .call_nodes_with(pki.client_tls(pki.kubelet_client())?)
+            .sign_tokens_with(pki.token_key())
+            .publish_authorities(&pki)
             .metrics(metrics)
             .stop_with(stopping)
             .build()
@@ -86,6 +88,16 @@ impl ControlPlane {
             let publisher = self.context(identity::controller(k8s_controllers::root_ca::ACCOUNT));
             tasks.spawn(k8s_controllers::root_ca::run(
                 publisher,
+                self.pki.ca_pem().to_owned(),
+            ));
+            let signer = self.context(identity::controller(k8s_controllers::certificates::ACCOUNT));
+            tasks.spawn(k8s_controllers::certificates::sign::run(
+                signer,
+                keys::certificates(&self.pki),
+            ));
+            tasks.spawn(k8s_controllers::token::run(
+                self.context(identity::controller_manager()),
+                keys::tokens(&self.pki),
                 self.pki.ca_pem().to_owned(),
             ));
         }

@@ -12,6 +12,11 @@ pub(crate) fn controller(account: &str) -> User {
     User::service_account("kube-system", account)
 }
 
+/// What writes the tokens of secrets: as in Kubernetes, the one controller that is no account.
+pub(crate) fn controller_manager() -> User {
+    User::new("system:kube-controller-manager")
+}
+
 /// The scheduler.
 pub(crate) fn scheduler() -> User {
     User::new("system:kube-scheduler")

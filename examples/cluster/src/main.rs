@@ -6,6 +6,7 @@
 mod args;
 mod control_plane;
 mod identity;
+mod keys;
 mod layout;
 mod mount;
 mod network;

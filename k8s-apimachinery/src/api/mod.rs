@@ -21,7 +21,9 @@ mod rules;
 mod selector;
 
 pub mod apps;
+pub mod authentication;
 pub mod autoscaling;
+pub mod certificates;
 pub mod coordination;
 pub mod core;
 pub mod discovery;
@@ -52,7 +54,13 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "ServiceAccount") => &core::service_account::ServiceAccount,
             ("apps", "v1", "Deployment") => &apps::deployment::Deployment,
             ("apps", "v1", "ReplicaSet") => &apps::replica_set::ReplicaSet,
+            ("authentication.k8s.io", "v1", "TokenRequest") => {
+                &authentication::token_request::TokenRequest
+            }
             ("autoscaling", "v1", "Scale") => &autoscaling::scale::Scale,
+            ("certificates.k8s.io", "v1", "CertificateSigningRequest") => {
+                &certificates::certificate_signing_request::CertificateSigningRequest
+            }
             ("coordination.k8s.io", "v1", "Lease") => &coordination::lease::Lease,
             ("discovery.k8s.io", "v1", "EndpointSlice") => {
                 &discovery::endpoint_slice::EndpointSlice

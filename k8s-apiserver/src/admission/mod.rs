@@ -4,6 +4,9 @@
 //! all mutate, then the object is validated, then all validate. None performs a write: what must be written together
 //! with the object (a charge, an allocation) is returned as [`Effects`] and commits in the same transaction.
 
+mod certificate_approval;
+mod certificate_signing;
+mod certificate_subject_restriction;
 mod default_toleration_seconds;
 mod escalation;
 mod namespace_lifecycle;
@@ -15,6 +18,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_apimachinery::Object;
 
+pub use certificate_approval::CertificateApproval;
+pub use certificate_signing::CertificateSigning;
+pub use certificate_subject_restriction::CertificateSubjectRestriction;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use escalation::Escalation;
 pub use namespace_lifecycle::NamespaceLifecycle;
@@ -104,6 +110,14 @@ pub trait Admission: Send + Sync + 'static {
     ) -> Result<Effects, ApiError> {
         Ok(Effects::default())
     }
+}
+
+/// Whether a write is to a subresource of a CertificateSigningRequest.
+fn is_signing_request(review: &Review<'_>, subresource: &str) -> bool {
+    let row = &review.resource.row;
+    row.group == "certificates.k8s.io"
+        && row.plural == "certificatesigningrequests"
+        && review.subresource == subresource
 }
 
 /// The plugins that are on by default, in Kubernetes' order.

@@ -1,15 +1,21 @@
-//! Every pod runs as some service account.
+//! Every pod runs as a service account, and finds that account's token in a volume.
+
+mod reference;
+mod volume;
 
 use async_trait::async_trait;
-use k8s_apimachinery::Object;
+use k8s_apimachinery::{Object, Value};
 
-use super::{Admission, Review};
-use crate::ApiError;
+use super::{Admission, Operation, Review};
+use crate::{ApiError, registry::Effects};
 
 /// The annotation of pods that a node made from a file and only mirrors here: they have no account.
 const MIRROR: &str = "kubernetes.io/config.mirror";
+/// The annotation of accounts whose pods may refer to no secrets but those of the account.
+const ENFORCE: &str = "kubernetes.io/enforce-mountable-secrets";
 
-/// Names the namespace's `default` account where a pod names none, and refuses accounts that don't exist.
+/// Names the namespace's `default` account where a pod names none, mounts a token of the account, adds
+/// its pull secrets, and refuses accounts that don't exist.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceAccount;
 
@@ -24,13 +30,28 @@ impl Admission for ServiceAccount {
             return Ok(());
         }
         let path = ["spec", "serviceAccountName"];
-        let account = match pod.str(&path) {
+        let name = match pod.str(&path) {
             None | Some("") => "default".to_owned(),
-            Some(account) => account.to_owned(),
+            Some(name) => name.to_owned(),
         };
-        pod.set(&path, account.as_str().into());
+        pod.set(&path, name.as_str().into());
         // The field's old name is kept in step for old clients.
-        pod.set(&["spec", "serviceAccount"], account.as_str().into());
+        pod.set(&["spec", "serviceAccount"], name.as_str().into());
+        let account = account(review, &name)?;
+        if automounts(&account, pod) {
+            volume::mount(pod, &*review.view.config().environment);
+        }
+        let pulls = account
+            .get(&["imagePullSecrets"])
+            .filter(|them| is_filled(them));
+        let has_own = pod
+            .get(&["spec", "imagePullSecrets"])
+            .is_some_and(is_filled);
+        if let Some(pulls) = pulls
+            && !has_own
+        {
+            pod.set(&["spec", "imagePullSecrets"], pulls.clone());
+        }
         Ok(())
     }
 
@@ -38,20 +59,85 @@ impl Admission for ServiceAccount {
         &self,
         review: &Review<'_>,
         pod: Option<&Object>,
-    ) -> Result<crate::registry::Effects, ApiError> {
-        if let Some(pod) = pod
-            && review.creates("", "pods")
-            && let Some(account) = pod.str(&["spec", "serviceAccountName"])
-            && review
-                .view
-                .entry("", "serviceaccounts", review.namespace, account)
-                .is_none()
-        {
-            let ns = review.namespace;
-            return Err(review.forbidden(format!(
-                "error looking up service account {ns}/{account}: serviceaccount {account:?} not found"
-            )));
+    ) -> Result<Effects, ApiError> {
+        let Some(pod) = pod else {
+            return Ok(Effects::default());
+        };
+        let row = &review.resource.row;
+        let is_pods = row.group.is_empty() && row.plural == "pods";
+        match (review.operation, review.subresource) {
+            (Operation::Create, "") if is_pods && pod.annotation(MIRROR).is_some() => {
+                refuse_mirror(review, pod)?;
+            }
+            (Operation::Create, "") if is_pods => {
+                let name = pod.str(&["spec", "serviceAccountName"]).unwrap_or_default();
+                let account = account(review, name)?;
+                if enforces(&account) {
+                    reference::check(pod, &account, reference::Which::All)
+                        .map_err(|refusal| review.forbidden(refusal))?;
+                }
+            }
+            (Operation::Update, "ephemeralcontainers") if is_pods => {
+                let name = pod.str(&["spec", "serviceAccountName"]).unwrap_or_default();
+                if name.is_empty() {
+                    return Ok(Effects::default());
+                }
+                let account = account(review, name)?;
+                if enforces(&account) {
+                    reference::check(pod, &account, reference::Which::Ephemeral)
+                        .map_err(|refusal| review.forbidden(refusal))?;
+                }
+            }
+            _ => {}
         }
-        Ok(Default::default())
+        Ok(Effects::default())
     }
 }
+
+/// A mirror pod exists already, on its node: it can't be given what the API would hand out.
+fn refuse_mirror(review: &Review<'_>, pod: &Object) -> Result<(), ApiError> {
+    let named = pod.str(&["spec", "serviceAccountName"]);
+    if named.is_some_and(|name| !name.is_empty()) {
+        return Err(review.forbidden("a mirror pod may not reference service accounts"));
+    }
+    if reference::has_secrets(pod) {
+        return Err(review.forbidden("a mirror pod may not reference secrets"));
+    }
+    if reference::projects_token(pod) {
+        return Err(
+            review.forbidden("a mirror pod may not use ServiceAccountToken volume projections")
+        );
+    }
+    Ok(())
+}
+
+fn account(review: &Review<'_>, name: &str) -> Result<Object, ApiError> {
+    let namespace = review.namespace;
+    let found = review.view.get("", "serviceaccounts", namespace, name);
+    found.ok_or_else(|| {
+        review.forbidden(format!(
+            "error looking up service account {namespace}/{name}: serviceaccount {name:?} not found"
+        ))
+    })
+}
+
+/// What the pod says about it counts, else what the account says; both silent means yes.
+fn automounts(account: &Object, pod: &Object) -> bool {
+    let said = pod.get(&["spec", "automountServiceAccountToken"]);
+    let said = said.or_else(|| account.get(&["automountServiceAccountToken"]));
+    said.and_then(Value::as_bool).unwrap_or(true)
+}
+
+fn enforces(account: &Object) -> bool {
+    let words = ["1", "t", "T", "true", "TRUE", "True"];
+    account
+        .annotation(ENFORCE)
+        .is_some_and(|value| words.contains(&value))
+}
+
+fn is_filled(list: &Value) -> bool {
+    list.as_array().is_some_and(|list| !list.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,11 @@
 //! wins; if none does, the request is anonymous, unless it carried a credential that was wrong:
 //! that is 401, never anonymous.
 
+pub mod bootstrap_token;
 pub mod in_process;
+pub mod review;
+pub mod service_account;
+pub mod token;
 pub mod x509;
 
 use std::sync::Arc;
@@ -16,6 +20,9 @@ use crate::{
     User,
     user::{AUTHENTICATED, UNAUTHENTICATED},
 };
+
+/// The key under which a user's [`extra`](User::extra) tells which credential was shown.
+pub const CREDENTIAL_ID: &str = "authentication.kubernetes.io/credential-id";
 
 /// Recognises one kind of credential.
 #[async_trait]
@@ -85,7 +92,7 @@ impl Authentication {
 }
 
 /// Everybody who is known is in one group.
-fn completed(user: User) -> User {
+pub(crate) fn completed(user: User) -> User {
     if user.is_in(UNAUTHENTICATED) {
         user
     } else {
@@ -101,5 +108,7 @@ fn carries_token(request: &Parts) -> bool {
     value.is_some_and(|value| value.len() > 7 && value[..7].eq_ignore_ascii_case(b"bearer "))
 }
 
+#[cfg(test)]
+mod served_tests;
 #[cfg(test)]
 mod tests;

@@ -13,9 +13,10 @@ use rustls::{
     pki_types::{CertificateDer, UnixTime},
     server::danger::ClientCertVerifier,
 };
+use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
-use super::{Authenticator, BadCredential};
+use super::{Authenticator, BadCredential, CREDENTIAL_ID};
 use crate::User;
 
 /// The other end of a TLS connection that showed a certificate. In the extensions of its requests,
@@ -68,7 +69,12 @@ fn identity(
         .verify_client_cert(leaf, intermediates, UnixTime::now())
         .map_err(|error| bad(&error))?;
     let (_, certificate) = X509Certificate::from_der(leaf).map_err(|error| bad(&error))?;
-    let user = user(certificate.subject()).ok_or_else(|| bad(&"the subject has no common name"))?;
+    let mut user =
+        user(certificate.subject()).ok_or_else(|| bad(&"the subject has no common name"))?;
+    let digest = Sha256::digest(leaf);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = vec![format!("X509SHA256={digest}")];
+    user.extra.insert(CREDENTIAL_ID.to_owned(), id);
     Ok(Identity {
         user,
         not_after: certificate.validity().not_after.timestamp(),

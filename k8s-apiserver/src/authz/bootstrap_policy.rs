@@ -4,15 +4,19 @@
 //! expect; groups and resources that no longer exist are left out. Least privilege: each component
 //! gets what its loop reads and writes, and no component is in `system:masters`.
 
+mod certificate;
 mod component;
 mod controller;
+mod namespaced;
 mod people;
 mod rule;
 
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject},
+    api::rbac::v1::{
+        ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+    },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 
@@ -25,6 +29,7 @@ pub fn cluster_roles() -> Vec<ClusterRole> {
         .map(|(name, _, parts)| role(*name, &parts.concat()));
     let components = component::ROLES
         .iter()
+        .chain(certificate::ROLES)
         .map(|(name, _, rules)| role(*name, rules));
     let controllers = controller::ROLES
         .iter()
@@ -50,6 +55,35 @@ pub fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
         &[To::Group(administrators)],
     ));
     bindings
+}
+
+/// The roles of the system's namespaces.
+pub fn roles() -> Vec<Role> {
+    let local = namespaced::ROLES.iter().map(|local| Role {
+        metadata: metadata_in(local.namespace, local.role),
+        rules: Some(local.rules.iter().map(PolicyRule::from).collect()),
+    });
+    local.collect()
+}
+
+/// Who has the roles of the system's namespaces.
+pub fn role_bindings() -> Vec<RoleBinding> {
+    let local = namespaced::ROLES.iter().map(|local| RoleBinding {
+        metadata: metadata_in(local.namespace, local.binding),
+        role_ref: RoleRef {
+            api_group: Some(RBAC[0].to_owned()),
+            kind: "Role".to_owned(),
+            name: local.role.to_owned(),
+        },
+        subjects: Some(local.to.iter().map(Subject::from).collect()),
+    });
+    local.collect()
+}
+
+/// What every node may do, whatever runs on it; the rest is for the
+/// [`NodeAuthorizer`](super::node::NodeAuthorizer) to relate to the node.
+pub fn node_rules() -> Vec<PolicyRule> {
+    component::NODE.iter().map(PolicyRule::from).collect()
 }
 
 /// Who gets a role.
@@ -83,6 +117,13 @@ fn binding(name: impl Into<String>, role: impl Into<String>, to: &[To]) -> Clust
         metadata: metadata(name.into()),
         role_ref,
         subjects: Some(subjects),
+    }
+}
+
+fn metadata_in(namespace: &str, name: &str) -> ObjectMeta {
+    ObjectMeta {
+        namespace: Some(namespace.to_owned()),
+        ..metadata(name.to_owned())
     }
 }
 

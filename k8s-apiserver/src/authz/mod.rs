@@ -1,12 +1,15 @@
 //! Who may do what: one question, asked of an [`Authorizer`].
 
 pub mod bootstrap_policy;
+pub mod chain;
+pub mod node;
 pub mod rbac;
 pub mod review;
+pub mod signer;
 
 use async_trait::async_trait;
 
-use crate::{ApiError, RequestInfo, User, error::GroupResource};
+use crate::{ApiError, RequestInfo, User, Verb, error::GroupResource};
 
 /// The question: may this user do this to that?
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +32,8 @@ pub struct Attributes<'a> {
     pub name: &'a str,
     /// The path, if this is about no resource.
     pub path: &'a str,
+    /// Which objects of a collection are asked for, as in the query; empty for all.
+    pub field_selector: &'a str,
 }
 
 /// The answer, with a reason that people can read, possibly empty.
@@ -74,6 +79,7 @@ impl<'a> Attributes<'a> {
             namespace: "",
             name: "",
             path: "",
+            field_selector: "",
         }
     }
 
@@ -89,6 +95,12 @@ impl<'a> Attributes<'a> {
             namespace: &info.namespace,
             name: &info.name,
             path: &info.path,
+            field_selector: match info.verb {
+                Verb::List | Verb::Watch | Verb::DeleteCollection => {
+                    info.param("fieldSelector").unwrap_or_default()
+                }
+                _ => "",
+            },
         }
     }
 

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use k8s_openapi::api::{
     authentication::v1::{SelfSubjectReviewStatus, UserInfo},
     authorization::v1::{
-        NonResourceAttributes, NonResourceRule, ResourceAttributes, ResourceRule,
-        SelfSubjectAccessReviewSpec, SelfSubjectRulesReviewSpec, SubjectAccessReviewSpec,
-        SubjectAccessReviewStatus, SubjectRulesReviewStatus,
+        FieldSelectorAttributes, NonResourceAttributes, NonResourceRule, ResourceAttributes,
+        ResourceRule, SelfSubjectAccessReviewSpec, SelfSubjectRulesReviewSpec,
+        SubjectAccessReviewSpec, SubjectAccessReviewStatus, SubjectRulesReviewStatus,
     },
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -102,7 +102,16 @@ impl Reviewer {
         let spec: SelfSubjectRulesReviewSpec = typed(spec)?;
         match spec.namespace.as_deref().unwrap_or_default() {
             "" => Err(ApiError::BadRequest("no namespace on request".to_owned())),
-            namespace => tree(&rules(&*self.rules, asker, namespace)),
+            namespace => {
+                let mut status = rules(&*self.rules, asker, namespace);
+                if asker.as_node().is_some() {
+                    status.incomplete = true;
+                    let also = "node authorizer does not support user rule resolution";
+                    let errors = status.evaluation_error.into_iter().chain([also.to_owned()]);
+                    status.evaluation_error = Some(errors.collect::<Vec<_>>().join(", "));
+                }
+                tree(&status)
+            }
         }
     }
 }
@@ -122,8 +131,13 @@ pub async fn may(
     user: &User,
     target: Target<'_>,
 ) -> SubjectAccessReviewStatus {
+    let selector = match target {
+        Target::Resource(of) => of.field_selector.as_ref().map(selector_text),
+        Target::Path(_) => None,
+    };
     let attributes = match target {
         Target::Resource(of) => Attributes {
+            field_selector: selector.as_deref().unwrap_or_default(),
             verb: text(&of.verb),
             group: text(&of.group),
             resource: text(&of.resource),
@@ -151,6 +165,26 @@ pub async fn may(
         reason,
         evaluation_error: None,
     }
+}
+
+/// A selector as a query has it. What has no such form restricts nothing, which never allows more.
+fn selector_text(selector: &FieldSelectorAttributes) -> String {
+    if let Some(raw) = &selector.raw_selector {
+        return raw.clone();
+    }
+    let requirements = selector.requirements.iter().flatten();
+    let terms = requirements.filter_map(|requirement| {
+        let [value] = requirement.values.as_deref()? else {
+            return None;
+        };
+        let comparison = match requirement.operator.as_str() {
+            "In" => "=",
+            "NotIn" => "!=",
+            _ => return None,
+        };
+        Some(format!("{}{comparison}{value}", requirement.key))
+    });
+    terms.collect::<Vec<_>>().join(",")
 }
 
 /// All that a user may do in a namespace.

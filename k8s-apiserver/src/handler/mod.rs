@@ -18,6 +18,7 @@ mod patch;
 mod respond;
 mod scale;
 mod table;
+mod token;
 mod update;
 mod watch;
 
@@ -33,6 +34,7 @@ pub(crate) use get::get;
 pub(crate) use list::list;
 pub use negotiate::{Encoding, Format, RowObject, Shape};
 pub(crate) use patch::patch;
+pub(crate) use token::token;
 pub(crate) use update::update;
 pub(crate) use watch::watch;
 

@@ -77,6 +77,11 @@ impl Authority {
         })
     }
 
+    /// The key that signs.
+    pub(super) fn key(&self) -> &KeyPair {
+        self.issuer.key()
+    }
+
     pub(super) fn credential(&self) -> &Credential {
         &self.credential
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use x509_parser::{
@@ -114,6 +115,20 @@ impl Credential {
 /// The first certificate of a PEM text.
 pub(super) fn certificate(pem: &str) -> Result<CertificateDer<'static>, PkiError> {
     CertificateDer::from_pem_slice(pem.as_bytes()).map_err(bad_pem)
+}
+
+/// A block of PEM.
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    pem + &format!("-----END {label}-----\n")
 }
 
 fn bad_pem(error: rustls::pki_types::pem::Error) -> PkiError {

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{PkiError, authority::Authority, credential::Credential};
+use super::{PkiError, TokenKey, authority::Authority, credential::Credential};
 
 pub(super) struct Directory(PathBuf);
 
@@ -66,6 +66,19 @@ impl Directory {
         self.write(&self.key(name), key, 0o600)?;
         self.write(&self.certificate(name), certificate, 0o644)?;
         Ok(kept)
+    }
+
+    pub(super) fn load_token_key(&self, name: &str) -> Result<Option<TokenKey>, PkiError> {
+        let pem = self.read(&self.key(name))?;
+        pem.map(|pem| TokenKey::from_pem(&pem)).transpose()
+    }
+
+    /// Writes `NAME.key` and `NAME.pub`, and hands the key back.
+    pub(super) fn keep_token_key(&self, name: &str, key: TokenKey) -> Result<TokenKey, PkiError> {
+        let public = self.0.join(format!("{name}.pub"));
+        self.write(&self.key(name), key.pem(), 0o600)?;
+        self.write(&public, key.public_pem(), 0o644)?;
+        Ok(key)
     }
 
     fn certificate(&self, name: &str) -> PathBuf {

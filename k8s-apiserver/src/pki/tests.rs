@@ -17,6 +17,7 @@ fn a_restart_finds_the_same_certificates() {
     let again = Pki::load_or_create(dir.path(), &options([192, 0, 2, 1])).unwrap();
     assert_eq!(first.ca_pem(), again.ca_pem());
     assert_eq!(first.front_proxy_ca_pem(), again.front_proxy_ca_pem());
+    assert_eq!(first.token_key().id(), again.token_key().id());
     for (one, other) in [
         (&first.server, &again.server),
         (&first.admin, &again.admin),

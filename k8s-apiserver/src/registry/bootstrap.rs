@@ -3,7 +3,7 @@
 //! Made through the same code as clients' objects. Runs at every start and leaves alone what is right already.
 
 use k8s_apimachinery::{Object, Value};
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use serde::Serialize;
 use serde_json::json;
 
@@ -20,6 +20,21 @@ pub struct Policy {
     pub roles: Vec<ClusterRole>,
     /// And who has them.
     pub bindings: Vec<ClusterRoleBinding>,
+    /// The roles of single namespaces.
+    pub local_roles: Vec<Role>,
+    /// And who has them.
+    pub local_bindings: Vec<RoleBinding>,
+    /// Whom this server believes, for servers that it aggregates.
+    pub authorities: Option<Authorities>,
+}
+
+/// Certificates of authorities, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorities {
+    /// Signs the certificates of clients.
+    pub client: String,
+    /// Signs the certificate with which this server calls aggregated ones in a client's name.
+    pub front_proxy: String,
 }
 
 /// Makes what is missing and corrects what has changed, such as the address of this server.
@@ -45,7 +60,20 @@ pub async fn run(registry: &Registry, policy: &Policy) -> Result<(), ApiError> {
             .ensure(RBAC, "clusterrolebindings", tree(binding)?, Keep::Existing)
             .await?;
     }
-    Ok(())
+    for role in &policy.local_roles {
+        bootstrap
+            .ensure(RBAC, "roles", tree(role)?, Keep::Nothing)
+            .await?;
+    }
+    for binding in &policy.local_bindings {
+        bootstrap
+            .ensure(RBAC, "rolebindings", tree(binding)?, Keep::Existing)
+            .await?;
+    }
+    match &policy.authorities {
+        Some(authorities) => bootstrap.authentication(authorities).await,
+        None => Ok(()),
+    }
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
@@ -109,6 +137,23 @@ impl Bootstrap<'_> {
         });
         self.ensure("discovery.k8s.io", "endpointslices", slice, Keep::Nothing)
             .await
+    }
+
+    /// What an aggregated server reads to know its callers: `extension-apiserver-authentication`.
+    async fn authentication(&self, authorities: &Authorities) -> Result<(), ApiError> {
+        let map = json!({
+            "metadata": { "name": "extension-apiserver-authentication", "namespace": "kube-system" },
+            "data": {
+                "client-ca-file": authorities.client,
+                "requestheader-allowed-names": r#"["front-proxy-client"]"#,
+                "requestheader-client-ca-file": authorities.front_proxy,
+                "requestheader-extra-headers-prefix": r#"["X-Remote-Extra-"]"#,
+                "requestheader-group-headers": r#"["X-Remote-Group"]"#,
+                "requestheader-uid-headers": r#"["X-Remote-Uid"]"#,
+                "requestheader-username-headers": r#"["X-Remote-User"]"#,
+            },
+        });
+        self.ensure("", "configmaps", map, Keep::Nothing).await
     }
 
     /// Makes an object, or brings it into this form. Kinds that this server doesn't serve are passed over.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, apps, coordination, core, discovery, events, rbac};
+use super::{Strategy, apps, certificates, coordination, core, discovery, events, rbac};
 
 /// The strategies of all built-in kinds, in the order in which discovery lists them.
 pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
@@ -18,6 +18,7 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(core::service::Service),
         Arc::new(apps::deployment::Deployment),
         Arc::new(apps::replica_set::ReplicaSet),
+        Arc::new(certificates::certificate_signing_request::CertificateSigningRequest),
         Arc::new(coordination::lease::Lease),
         Arc::new(discovery::endpoint_slice::EndpointSlice),
         Arc::new(events::event::Event),

@@ -3,7 +3,7 @@
 use std::{fmt, net::Ipv4Addr, ops::RangeInclusive, sync::Arc};
 
 use super::{Connector, Environment, KindRow, Strategy, SystemEnvironment, Virtual};
-use crate::admission::Admission;
+use crate::{admission::Admission, authn::service_account::TokenIssuer};
 
 /// A network of IPv4 addresses: `10.96.0.0/16`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct RegistryConfig {
     pub admission: Vec<Arc<dyn Admission>>,
     /// What answers `log`, `exec` and their like; without one they are unavailable.
     pub connector: Option<Arc<dyn Connector>>,
+    /// What signs service-account tokens; without it there are none.
+    pub tokens: Option<Arc<TokenIssuer>>,
     /// Time and randomness.
     pub environment: Arc<dyn Environment>,
     /// Where cluster IPs come from.
@@ -42,6 +44,7 @@ impl Default for RegistryConfig {
             virtual_resources: Vec::new(),
             admission: Vec::new(),
             connector: None,
+            tokens: None,
             environment: Arc::new(SystemEnvironment),
             service_network: Ipv4Network {
                 base: Ipv4Addr::new(10, 96, 0, 0),

@@ -28,8 +28,8 @@ impl Environment for SystemEnvironment {
     }
 }
 
-/// A new `uid`.
-pub(super) fn uid(environment: &dyn Environment) -> String {
+/// A new `uid`, or any other identifier that nothing else has.
+pub(crate) fn new_uid(environment: &dyn Environment) -> String {
     let bytes = environment.random().to_be_bytes();
     Builder::from_random_bytes(bytes).into_uuid().to_string()
 }
@@ -43,7 +43,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// `generateName` with five random characters behind it, cut so that both fit into 63.
-pub(super) fn generated_name(prefix: &str, environment: &dyn Environment) -> String {
+pub(crate) fn generated_name(prefix: &str, environment: &dyn Environment) -> String {
     const SUFFIX: usize = 5;
     const LONGEST: usize = 63;
     let mut end = prefix.len().min(LONGEST - SUFFIX);
@@ -80,7 +80,7 @@ mod tests {
     fn the_same_randomness_gives_the_same_names() {
         assert_eq!(generated_name("web-", &Still), "web-cbcbb");
         assert_eq!(generated_name(&"a".repeat(80), &Still).len(), 63);
-        assert_eq!(uid(&Still), "00000000-0000-4000-8000-0000000002da");
+        assert_eq!(new_uid(&Still), "00000000-0000-4000-8000-0000000002da");
         assert_eq!(rfc3339(Still.now()), "1970-01-01T00:00:00Z");
     }
 }

@@ -91,6 +91,8 @@ pub enum Serves {
     Scale,
     /// Assigns a pod to a node.
     Binding,
+    /// Issues a token for a service account.
+    Token,
     /// Handed to the configured [`Connector`](crate::registry::Connector): `log`, `exec`.
     Connect,
 }
@@ -263,6 +265,16 @@ impl SubresourceRow {
             kind: Some(Gvk::new("", "v1", "Binding")),
             verbs: owned(&["create"]),
             serves: Serves::Binding,
+        }
+    }
+
+    /// `serviceaccounts/token`.
+    pub fn token() -> Self {
+        SubresourceRow {
+            name: "token".to_owned(),
+            kind: Some(Gvk::new("authentication.k8s.io", "v1", "TokenRequest")),
+            verbs: owned(&["create"]),
+            serves: Serves::Token,
         }
     }
 

@@ -5,7 +5,7 @@ use k8s_apimachinery::{Object, Value};
 
 use super::{
     Environment, Resource, Write,
-    environment::{generated_name, rfc3339, uid},
+    environment::{generated_name, new_uid, rfc3339},
 };
 use crate::ApiError;
 
@@ -72,7 +72,7 @@ pub(super) fn begin(object: &mut Object, environment: &dyn Environment) -> Resul
         let name = generated_name(object.generate_name(), environment);
         object.set(&path("name"), name.into());
     }
-    object.set(&path("uid"), uid(environment).into());
+    object.set(&path("uid"), new_uid(environment).into());
     let now = rfc3339(environment.now());
     object.set(&path("creationTimestamp"), now.into());
     Ok(())

@@ -1,14 +1,10 @@
-//! Config maps, secrets, services and tokens that pods refer to.
+//! Config maps, secrets and services that pods refer to.
 
 use std::sync::Arc;
 
 use futures::{StreamExt, stream::SelectAll};
-use k8s_openapi::api::{
-    authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec},
-    core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
-};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret, Service};
 use k8s_runtime::{Context, Key, Store};
-use kube::{Api, Client, api::PostParams};
 
 use super::{
     followed::{Changes, Followed, Watch},
@@ -35,7 +31,6 @@ pub enum SourceError {
 /// Access to the objects that pods refer to. Cheap to clone.
 #[derive(Clone)]
 pub struct Objects {
-    client: Client,
     services: Store<Service>,
     config_maps: Arc<Followed<ConfigMap>>,
     secrets: Arc<Followed<Secret>>,
@@ -54,7 +49,6 @@ impl Objects {
     /// Reads as the context's client; services come from its shared stores.
     pub fn new(ctx: &Context) -> Self {
         Self {
-            client: ctx.client.clone(),
             services: ctx.hub.informer::<Service>().store(),
             config_maps: Arc::new(Followed::new(ctx.client.clone())),
             secrets: Arc::new(Followed::new(ctx.client.clone())),
@@ -103,44 +97,6 @@ impl Objects {
             _config_maps: config_maps,
             _secrets: secrets,
         };
-    }
-
-    /// A token for the pod's service account, bound to the pod.
-    pub async fn token(
-        &self,
-        pod: &Pod,
-        audience: Option<&str>,
-        expiration_seconds: Option<i64>,
-    ) -> Result<String, SourceError> {
-        let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-        let account = pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.service_account_name.as_deref());
-        let account = account.filter(|name| !name.is_empty()).unwrap_or("default");
-        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace);
-        let request = TokenRequest {
-            spec: Some(TokenRequestSpec {
-                audiences: Some(audience.map(str::to_owned).into_iter().collect()),
-                expiration_seconds: Some(expiration_seconds.unwrap_or(3600)),
-                bound_object_ref: Some(BoundObjectReference {
-                    api_version: Some("v1".into()),
-                    kind: Some("Pod".into()),
-                    name: pod.metadata.name.clone(),
-                    uid: pod.metadata.uid.clone(),
-                }),
-                ..TokenRequestSpec::default()
-            }),
-            ..TokenRequest::default()
-        };
-        let answer = api
-            .create_token_request(account, &PostParams::default(), &request)
-            .await;
-        let answer = answer.map_err(|error| SourceError::Api(error.to_string()))?;
-        Ok(answer
-            .status
-            .and_then(|status| status.token)
-            .unwrap_or_default())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::{Pod, Volume};
 
-use super::{Plugin, Setup, VolumeError, mount, plugins};
+use super::{Plugin, Setup, Tokens, VolumeError, mount, plugins};
 use crate::source::Objects;
 
 /// Where each volume of a pod is, by its name.
@@ -17,16 +17,18 @@ pub type Mounted = BTreeMap<String, PathBuf>;
 pub struct Volumes {
     plugins: Vec<Box<dyn Plugin>>,
     objects: Objects,
+    tokens: Tokens,
     allocatable: (i64, i64),
 }
 
 impl Volumes {
     /// All kinds of volumes; `allocatable` is what containers without limits may use, in millicores
     /// and bytes.
-    pub fn new(objects: Objects, allocatable: (i64, i64)) -> Self {
+    pub fn new(objects: Objects, tokens: Tokens, allocatable: (i64, i64)) -> Self {
         Self {
             plugins: plugins(),
             objects,
+            tokens,
             allocatable,
         }
     }
@@ -87,6 +89,7 @@ impl Volumes {
             volume,
             dir: &dir,
             objects: &self.objects,
+            tokens: &self.tokens,
             allocatable: self.allocatable,
         };
         plugin.set_up(&setup).await

@@ -15,6 +15,7 @@ mod payload;
 mod projected;
 mod secret;
 mod sub_path;
+mod token;
 
 use std::{
     io,
@@ -28,6 +29,7 @@ use crate::source::{Objects, SourceError};
 
 pub use manager::{Mounted, Volumes};
 pub use sub_path::sub_path;
+pub use token::Tokens;
 
 /// A volume that can't be set up.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +70,8 @@ pub struct Setup<'a> {
     pub dir: &'a Path,
     /// The API's objects.
     pub objects: &'a Objects,
+    /// The tokens of pods' accounts.
+    pub tokens: &'a Tokens,
     /// What containers that limit nothing may use: millicores and bytes.
     pub allocatable: (i64, i64),
 }

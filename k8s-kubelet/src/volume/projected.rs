@@ -65,11 +65,10 @@ async fn project(
         return payload::downward_api(setup, items, default_mode);
     }
     if let Some(source) = &part.service_account_token {
-        let audience = source.audience.as_deref();
-        let token = objects
-            .token(setup.pod, audience, source.expiration_seconds)
-            .await?;
-        let file = File::new(token.into_bytes(), None, default_mode);
+        let token = setup.tokens.get(setup.pod, source).await?;
+        // Where a group is to read it, nobody else needs to.
+        let mode = setup.fs_group().map(|_| 0o600);
+        let file = File::new(token.into_bytes(), mode, default_mode);
         return Ok(Files::from([(source.path.clone(), file)]));
     }
     Err(VolumeError::Invalid(

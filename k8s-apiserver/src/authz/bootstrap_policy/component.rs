@@ -1,13 +1,77 @@
 //! What the components of a cluster may do, each as itself.
 
 use super::{
-    To::{self, Account, Group, User},
+    To::{self, Account, User},
     rule::{
         ALL, APPS, AUTHORIZATION, AUTOSCALING, BATCH, CERTIFICATES, CHANGE, COORDINATION, CORE,
-        CREATE, DISCOVERY, EVENTS, FOLLOW, GET, NETWORKING, NODE, POLICY, READ, REVIEW_ACCESS,
-        REVIEW_TOKENS, Rule, SCHEDULING, STORAGE, UPDATE, may, may_named,
+        CREATE, DISCOVERY, EVENTS, FOLLOW, GET, NETWORKING, NODE_GROUP, POLICY, READ, RESOURCE,
+        REVIEW_ACCESS, REVIEW_TOKENS, Rule, SCHEDULING, STORAGE, UPDATE, may, may_named,
     },
 };
+
+/// What nodes' agents do.
+pub(super) const NODE: &[Rule] = &[
+    EVENTS,
+    REVIEW_TOKENS,
+    may(
+        CREATE,
+        AUTHORIZATION,
+        &["subjectaccessreviews", "localsubjectaccessreviews"],
+    ),
+    may(READ, CORE, &["services", "configmaps", "secrets"]),
+    may(
+        &["create", "get", "list", "watch", "update", "patch"],
+        CORE,
+        &["nodes"],
+    ),
+    may(CHANGE, CORE, &["nodes/status", "pods/status"]),
+    // Mirror pods of what the node runs by itself.
+    may(
+        &["create", "delete", "get", "list", "watch"],
+        CORE,
+        &["pods"],
+    ),
+    may(CREATE, CORE, &["pods/eviction", "serviceaccounts/token"]),
+    may(GET, CORE, &["persistentvolumeclaims", "persistentvolumes"]),
+    may(
+        &["get", "update", "patch"],
+        CORE,
+        &["persistentvolumeclaims/status"],
+    ),
+    may(
+        &["create", "get", "list", "watch"],
+        CERTIFICATES,
+        &["certificatesigningrequests"],
+    ),
+    may(
+        &["get", "create", "update", "patch", "delete"],
+        COORDINATION,
+        &["leases"],
+    ),
+    may(READ, NODE_GROUP, &["runtimeclasses"]),
+    may(GET, STORAGE, &["volumeattachments"]),
+    may(READ, STORAGE, &["csidrivers"]),
+    may(
+        &["get", "create", "update", "patch", "delete"],
+        STORAGE,
+        &["csinodes"],
+    ),
+    may(GET, RESOURCE, &["resourceclaims"]),
+    may(
+        &[
+            "deletecollection",
+            "list",
+            "watch",
+            "create",
+            "get",
+            "update",
+            "patch",
+            "delete",
+        ],
+        RESOURCE,
+        &["resourceslices"],
+    ),
+];
 
 /// Roles by name, the identities that have them, and their rules.
 pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
@@ -82,62 +146,8 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
             may(FOLLOW, ALL, ALL),
         ],
     ),
-    (
-        "system:node",
-        &[Group("system:nodes")],
-        &[
-            EVENTS,
-            REVIEW_TOKENS,
-            may(
-                CREATE,
-                AUTHORIZATION,
-                &["subjectaccessreviews", "localsubjectaccessreviews"],
-            ),
-            may(READ, CORE, &["services", "pods", "configmaps", "secrets"]),
-            may(
-                &["create", "get", "list", "watch", "update", "patch"],
-                CORE,
-                &["nodes"],
-            ),
-            may(CHANGE, CORE, &["nodes/status", "pods/status"]),
-            // Mirror pods of what the node runs by itself.
-            may(&["create", "delete"], CORE, &["pods"]),
-            may(CREATE, CORE, &["pods/eviction", "serviceaccounts/token"]),
-            may(
-                GET,
-                CORE,
-                &[
-                    "endpoints",
-                    "persistentvolumeclaims",
-                    "persistentvolumes",
-                    "serviceaccounts",
-                ],
-            ),
-            may(
-                &["get", "update", "patch"],
-                CORE,
-                &["persistentvolumeclaims/status"],
-            ),
-            may(
-                &["create", "get", "list", "watch"],
-                CERTIFICATES,
-                &["certificatesigningrequests"],
-            ),
-            may(
-                &["get", "create", "update", "patch", "delete"],
-                COORDINATION,
-                &["leases"],
-            ),
-            may(READ, NODE, &["runtimeclasses"]),
-            may(GET, STORAGE, &["volumeattachments"]),
-            may(READ, STORAGE, &["csidrivers"]),
-            may(
-                &["get", "create", "update", "patch", "delete"],
-                STORAGE,
-                &["csinodes"],
-            ),
-        ],
-    ),
+    // Nobody has this role: nodes are the Node authorizer's.
+    ("system:node", &[], NODE),
     (
         "system:node-proxier",
         &[User("system:kube-proxy")],
@@ -228,6 +238,7 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
             ),
             may(READ, BATCH, &["cronjobs", "jobs"]),
             may(READ, AUTOSCALING, &["horizontalpodautoscalers"]),
+            may(READ, CERTIFICATES, &["certificatesigningrequests"]),
             may(READ, COORDINATION, &["leases"]),
             may(READ, DISCOVERY, &["endpointslices"]),
             may(
@@ -235,7 +246,7 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
                 NETWORKING,
                 &["ingresses", "networkpolicies", "servicecidrs"],
             ),
-            may(READ, NODE, &["runtimeclasses"]),
+            may(READ, NODE_GROUP, &["runtimeclasses"]),
             may(READ, POLICY, &["poddisruptionbudgets"]),
             may(READ, SCHEDULING, &["priorityclasses"]),
             may(

@@ -1,6 +1,7 @@
 //! What each built-in controller may do: the role `system:controller:<name>`, bound to its service
 //! account `kube-system/<name>`.
 
+use super::certificate;
 use super::rule::{
     ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, READ, Rule, UPDATE, may,
 };
@@ -94,6 +95,7 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
             may(CREATE, CORE, &["serviceaccounts"]),
         ],
     ),
+    ("certificate-controller", certificate::CONTROLLER),
     (
         "pod-garbage-collector",
         &[

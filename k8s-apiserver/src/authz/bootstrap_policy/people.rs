@@ -63,6 +63,20 @@ pub(super) const ROLES: &[(&str, &[To], &[Part])] = &[
             may(CREATE, AUTHENTICATION, &["selfsubjectreviews"]),
         ]],
     ),
+    // Whoever runs in a cluster may learn how to verify the tokens of its neighbours.
+    (
+        "system:service-account-issuer-discovery",
+        &[Group("system:serviceaccounts")],
+        &[&[may_path(
+            GET,
+            &[
+                "/.well-known/openid-configuration",
+                "/.well-known/openid-configuration/",
+                "/openid/v1/jwks",
+                "/openid/v1/jwks/",
+            ],
+        )]],
+    ),
     (
         "system:monitoring",
         &[Group("system:monitoring")],

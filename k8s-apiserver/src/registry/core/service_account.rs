@@ -6,7 +6,7 @@ use k8s_apimachinery::{
     table::{ColumnDefinition, age_of},
 };
 
-use crate::registry::{KindRow, Strategy, cell};
+use crate::registry::{KindRow, Strategy, SubresourceRow, cell};
 
 /// Strategy of `v1` `ServiceAccount`.
 pub(crate) struct ServiceAccount;
@@ -23,6 +23,7 @@ impl Strategy for ServiceAccount {
             .short_names(&["sa"])
             .conditional_update_only()
             .returns_deleted()
+            .subresource(SubresourceRow::token())
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {

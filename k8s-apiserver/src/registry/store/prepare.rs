@@ -84,6 +84,22 @@ impl Registry {
         Ok(effects)
     }
 
+    /// Shows what is posted to a subresource, and stored nowhere, to admission, which may complete or refuse it.
+    pub(crate) async fn admit(
+        &self,
+        write: &Write<'_>,
+        object: &mut Object,
+    ) -> Result<(), ApiError> {
+        let review = write.review(self, Operation::Create, write.name, None);
+        for plugin in self.admission() {
+            plugin.mutate(&review, object).await?;
+        }
+        for plugin in self.admission() {
+            plugin.validate(&review, Some(object)).await?;
+        }
+        Ok(())
+    }
+
     /// What must commit with the removal of an object.
     pub(super) fn removal(&self, write: &Write<'_>, old: &Object) -> Result<Effects, ApiError> {
         let mut change = Change {

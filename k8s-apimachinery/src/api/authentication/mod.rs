@@ -1,0 +1,3 @@
+//! Kinds of the group `authentication.k8s.io`.
+
+pub mod token_request;
