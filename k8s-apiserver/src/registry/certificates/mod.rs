@@ -1,0 +1,4 @@
+//! Kinds of `certificates.k8s.io`.
+
+pub(super) mod cluster_trust_bundle;
+pub(super) mod pod_certificate_request;
