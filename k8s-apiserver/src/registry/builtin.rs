@@ -56,6 +56,9 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
 }
 
 #[cfg(test)]
+mod page;
+
+#[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
