@@ -136,4 +136,6 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
 }
 
 #[cfg(test)]
+mod maximal;
+#[cfg(test)]
 mod testing;
