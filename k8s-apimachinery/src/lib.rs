@@ -3,6 +3,7 @@
 pub mod api;
 pub mod apply;
 pub mod int_or_string;
+pub mod ip;
 mod meta;
 pub mod name;
 pub mod object;

@@ -15,6 +15,9 @@ const LABEL: &str = "a lowercase RFC 1123 label must consist of lower case alpha
 const SUBDOMAIN: &str = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must \
     start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is \
     '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const WILDCARD: &str = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of \
+    lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex \
+    used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 const LABEL_1035: &str = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic \
     character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is \
     '[a-z]([-a-z0-9]*[a-z0-9])?')";
@@ -50,6 +53,33 @@ pub fn dns1035_label(text: &str) -> Vec<String> {
         faults.push(LABEL_1035.to_owned());
     }
     faults
+}
+
+/// `*.` and a DNS subdomain: hosts of ingresses.
+pub fn wildcard_dns1123_subdomain(text: &str) -> Vec<String> {
+    let mut faults = too_long(text, DNS_SUBDOMAIN_MAX);
+    let rest = text.strip_prefix("*.");
+    if !rest.is_some_and(|rest| rest.split('.').all(is_dns_label)) {
+        faults.push(WILDCARD.to_owned());
+    }
+    faults
+}
+
+/// A DNS subdomain with a path behind it, such as `example.com/ingress`: controllers of ingress classes.
+pub fn domain_prefixed_path(text: &str) -> Vec<String> {
+    const PATH: &str =
+        "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
+    let is_path_byte = |c: u8| c.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&c);
+    match text.split_once('/') {
+        Some((domain, path)) if !domain.is_empty() && !path.is_empty() => {
+            let mut faults = dns1123_subdomain(domain);
+            if !path.bytes().all(is_path_byte) {
+                faults.push(PATH.to_owned());
+            }
+            faults
+        }
+        _ => vec!["must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned()],
+    }
 }
 
 /// The value of a label; it may be empty.

@@ -273,7 +273,7 @@ impl Builder {
 }
 
 /// The questions that [`Reviewer`] answers.
-fn review_kinds() -> Vec<KindRow> {
+pub(crate) fn review_kinds() -> Vec<KindRow> {
     let row = |gvk: Gvk| {
         let plural = format!("{}s", gvk.kind.to_lowercase());
         KindRow::new(&gvk.group, &gvk.version, &gvk.kind, &plural).verbs(&["create"])

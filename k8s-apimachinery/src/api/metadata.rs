@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::field::Field;
-use crate::name;
+use crate::{ip, name};
 
 /// Bytes that all annotations of an object may have together.
 const MAX_ANNOTATIONS: usize = 256 * 1024;
@@ -19,6 +19,8 @@ pub enum NameRule {
     Label,
     /// Whatever fits into one segment of a path: roles and their bindings.
     PathSegment,
+    /// An address in its one form: those that services have taken.
+    IpAddress,
 }
 
 impl NameRule {
@@ -28,6 +30,7 @@ impl NameRule {
             Self::Subdomain => name::dns1123_subdomain(name),
             Self::Label => name::dns1123_label(name),
             Self::PathSegment => path_segment(name),
+            Self::IpAddress => ip::address_faults(name),
         }
     }
 

@@ -13,6 +13,7 @@
 //! assert_eq!(faults[0].field, "metadata.name");
 //! ```
 
+mod condition;
 mod edit;
 mod error;
 mod field;
@@ -20,6 +21,8 @@ mod metadata;
 mod rules;
 mod selector;
 
+pub mod admissionregistration;
+pub mod apiregistration;
 pub mod apps;
 pub mod authentication;
 pub mod autoscaling;
@@ -28,7 +31,13 @@ pub mod coordination;
 pub mod core;
 pub mod discovery;
 pub mod events;
+pub mod flowcontrol;
+pub mod networking;
+pub mod node;
 pub mod rbac;
+pub mod resource;
+pub mod scheduling;
+pub mod storagemigration;
 
 pub use edit::Edit;
 pub use error::{FieldError, FieldErrorKind};
@@ -52,6 +61,27 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "Secret") => &core::secret::Secret,
             ("", "v1", "Service") => &core::service::Service,
             ("", "v1", "ServiceAccount") => &core::service_account::ServiceAccount,
+            ("admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicy") => {
+                &admissionregistration::mutating_admission_policy::MutatingAdmissionPolicy
+            }
+            ("admissionregistration.k8s.io", "v1", "MutatingAdmissionPolicyBinding") => {
+                &admissionregistration::mutating_admission_policy_binding::MutatingAdmissionPolicyBinding
+            }
+            ("admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration") => {
+                &admissionregistration::mutating_webhook_configuration::MutatingWebhookConfiguration
+            }
+            ("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy") => {
+                &admissionregistration::validating_admission_policy::ValidatingAdmissionPolicy
+            }
+            ("admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding") => {
+                &admissionregistration::validating_admission_policy_binding::ValidatingAdmissionPolicyBinding
+            }
+            ("admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration") => {
+                &admissionregistration::validating_webhook_configuration::ValidatingWebhookConfiguration
+            }
+            ("apiregistration.k8s.io", "v1", "APIService") => {
+                &apiregistration::api_service::APIService
+            }
             ("apps", "v1", "Deployment") => &apps::deployment::Deployment,
             ("apps", "v1", "ReplicaSet") => &apps::replica_set::ReplicaSet,
             ("authentication.k8s.io", "v1", "TokenRequest") => {
@@ -61,21 +91,58 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("certificates.k8s.io", "v1", "CertificateSigningRequest") => {
                 &certificates::certificate_signing_request::CertificateSigningRequest
             }
+            ("certificates.k8s.io", "v1", "ClusterTrustBundle") => {
+                &certificates::cluster_trust_bundle::ClusterTrustBundle
+            }
+            ("certificates.k8s.io", "v1", "PodCertificateRequest") => {
+                &certificates::pod_certificate_request::PodCertificateRequest
+            }
             ("coordination.k8s.io", "v1", "Lease") => &coordination::lease::Lease,
             ("discovery.k8s.io", "v1", "EndpointSlice") => {
                 &discovery::endpoint_slice::EndpointSlice
             }
             ("events.k8s.io", "v1", "Event") => &events::event::Event,
+            ("flowcontrol.apiserver.k8s.io", "v1", "FlowSchema") => {
+                &flowcontrol::flow_schema::FlowSchema
+            }
+            ("flowcontrol.apiserver.k8s.io", "v1", "PriorityLevelConfiguration") => {
+                &flowcontrol::priority_level_configuration::PriorityLevelConfiguration
+            }
+            ("networking.k8s.io", "v1", "IPAddress") => &networking::ip_address::IPAddress,
+            ("networking.k8s.io", "v1", "Ingress") => &networking::ingress::Ingress,
+            ("networking.k8s.io", "v1", "IngressClass") => &networking::ingress_class::IngressClass,
+            ("networking.k8s.io", "v1", "NetworkPolicy") => {
+                &networking::network_policy::NetworkPolicy
+            }
+            ("networking.k8s.io", "v1", "ServiceCIDR") => &networking::service_cidr::ServiceCIDR,
+            ("node.k8s.io", "v1", "RuntimeClass") => &node::runtime_class::RuntimeClass,
             ("rbac.authorization.k8s.io", "v1", "ClusterRole") => &rbac::cluster_role::ClusterRole,
             ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding") => {
                 &rbac::cluster_role_binding::ClusterRoleBinding
             }
             ("rbac.authorization.k8s.io", "v1", "Role") => &rbac::role::Role,
             ("rbac.authorization.k8s.io", "v1", "RoleBinding") => &rbac::role_binding::RoleBinding,
+            ("resource.k8s.io", "v1", "DeviceClass") => &resource::device_class::DeviceClass,
+            ("resource.k8s.io", "v1", "DeviceTaintRule") => {
+                &resource::device_taint_rule::DeviceTaintRule
+            }
+            ("resource.k8s.io", "v1", "ResourceClaim") => &resource::resource_claim::ResourceClaim,
+            ("resource.k8s.io", "v1", "ResourceClaimTemplate") => {
+                &resource::resource_claim_template::ResourceClaimTemplate
+            }
+            ("resource.k8s.io", "v1", "ResourceSlice") => &resource::resource_slice::ResourceSlice,
+            ("scheduling.k8s.io", "v1", "PriorityClass") => {
+                &scheduling::priority_class::PriorityClass
+            }
+            ("storagemigration.k8s.io", "v1", "StorageVersionMigration") => {
+                &storagemigration::storage_version_migration::StorageVersionMigration
+            }
             _ => return None,
         },
     )
 }
 
+#[cfg(test)]
+mod maximal;
 #[cfg(test)]
 mod testing;

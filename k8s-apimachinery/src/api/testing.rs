@@ -44,6 +44,16 @@ pub(crate) fn check_update(rules: &dyn Rules, mut old: Object, mut new: Object, 
     assert_eq!(texts, want);
 }
 
+/// Expects exactly these faults of the object's status, where there was none before.
+#[track_caller]
+pub(crate) fn check_status(rules: &dyn Rules, object: Object, want: &[&str]) {
+    let mut old = object.clone();
+    old.remove(&["status"]);
+    let faults = rules.validate_status_update(&object, &old);
+    let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, want);
+}
+
 /// Expects that defaulting fills in exactly what `want` shows, and that doing it twice adds nothing.
 #[track_caller]
 pub(crate) fn check_defaults(rules: &dyn Rules, mut object: Object, want: &expect_test::Expect) {

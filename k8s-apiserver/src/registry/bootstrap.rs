@@ -1,19 +1,25 @@
-//! What every cluster has from the start: namespaces, the `kubernetes` service, the built-in roles.
+//! What every cluster has from the start: namespaces, the `kubernetes` service and its network, priority classes, flow
+//! control, the built-in roles, and a note of each API version.
 //!
 //! Made through the same code as clients' objects. Runs at every start and leaves alone what is right already.
 
-use k8s_apimachinery::{Object, Value};
+mod api_service;
+mod flow_control;
+mod service;
+
+use jiff::Timestamp;
+use k8s_apimachinery::{Object, Value, api::scheduling::priority_class::SYSTEM_CLASSES};
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Missing, Registry, Tracking, Write, WriteOptions};
+use super::{Missing, Registry, Tracking, Write, WriteOptions, cell};
 use crate::{ApiError, User, user::MASTERS};
 
 /// The namespaces that are always there.
 const NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
-/// What is to be made at start, beside namespaces and the `kubernetes` service.
+/// What is to be made at start, beside what every cluster has.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// The built-in roles.
@@ -39,104 +45,100 @@ pub struct Authorities {
 
 /// Makes what is missing and corrects what has changed, such as the address of this server.
 pub async fn run(registry: &Registry, policy: &Policy) -> Result<(), ApiError> {
-    let bootstrap = Bootstrap {
+    let maker = Maker {
         registry,
         user: User::new("system:apiserver").in_group(MASTERS),
     };
     for name in NAMESPACES {
         let namespace = json!({ "metadata": { "name": name } });
-        bootstrap
+        maker
             .ensure("", "namespaces", namespace, Keep::Existing)
             .await?;
     }
-    bootstrap.kubernetes_service().await?;
+    service::network(&maker).await?;
+    service::addresses(&maker).await?;
+    service::kubernetes(&maker).await?;
+    priority_classes(&maker).await?;
+    flow_control::run(&maker).await?;
+    api_service::run(&maker).await?;
     for role in &policy.roles {
-        bootstrap
+        maker
             .ensure(RBAC, "clusterroles", tree(role)?, Keep::Nothing)
             .await?;
     }
     for binding in &policy.bindings {
-        bootstrap
+        maker
             .ensure(RBAC, "clusterrolebindings", tree(binding)?, Keep::Existing)
             .await?;
     }
     for role in &policy.local_roles {
-        bootstrap
+        maker
             .ensure(RBAC, "roles", tree(role)?, Keep::Nothing)
             .await?;
     }
     for binding in &policy.local_bindings {
-        bootstrap
+        maker
             .ensure(RBAC, "rolebindings", tree(binding)?, Keep::Existing)
             .await?;
     }
     match &policy.authorities {
-        Some(authorities) => bootstrap.authentication(authorities).await,
+        Some(authorities) => maker.authentication(authorities).await,
         None => Ok(()),
     }
 }
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-struct Bootstrap<'a> {
+async fn priority_classes(maker: &Maker<'_>) -> Result<(), ApiError> {
+    for class in SYSTEM_CLASSES {
+        let class = json!({
+            "metadata": { "name": class.name },
+            "value": class.value,
+            "description": class.description,
+            "preemptionPolicy": "PreemptLowerPriority",
+        });
+        maker
+            .ensure(
+                "scheduling.k8s.io",
+                "priorityclasses",
+                class,
+                Keep::Existing,
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Makes objects in the name of the server itself.
+struct Maker<'a> {
     registry: &'a Registry,
     user: User,
 }
 
 /// What is left of an object that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 enum Keep {
     /// All of it.
     Existing,
     /// Nothing but its metadata.
     Nothing,
+    /// All of it if this holds, else nothing but its metadata.
+    If(fn(&Object) -> bool),
 }
 
-impl Bootstrap<'_> {
-    /// The service by which pods reach this server, and where it leads.
-    async fn kubernetes_service(&self) -> Result<(), ApiError> {
-        let config = self.registry.config();
-        let (address, port) = config.advertise;
-        let cluster_ip = config.service_network.address(1).to_string();
-        let labels = json!({ "component": "apiserver", "provider": "kubernetes" });
-        let service = json!({
-            "metadata": { "name": "kubernetes", "namespace": "default", "labels": labels },
-            "spec": {
-                "type": "ClusterIP",
-                "clusterIP": cluster_ip,
-                "sessionAffinity": "None",
-                "ports": [{ "name": "https", "port": 443, "protocol": "TCP", "targetPort": port }],
-            },
-        });
-        self.ensure("", "services", service, Keep::Existing).await?;
+impl Keep {
+    fn keeps(self, object: &Object) -> bool {
+        match self {
+            Keep::Existing => true,
+            Keep::Nothing => false,
+            Keep::If(condition) => condition(object),
+        }
+    }
+}
 
-        let address = address.to_string();
-        let endpoints = json!({
-            "metadata": {
-                "name": "kubernetes",
-                "namespace": "default",
-                "labels": { "endpointslice.kubernetes.io/skip-mirror": "true" },
-            },
-            "subsets": [{
-                "addresses": [{ "ip": address }],
-                "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
-            }],
-        });
-        self.ensure("", "endpoints", endpoints, Keep::Nothing)
-            .await?;
-
-        let slice = json!({
-            "metadata": {
-                "name": "kubernetes",
-                "namespace": "default",
-                "labels": { "kubernetes.io/service-name": "kubernetes" },
-            },
-            "addressType": "IPv4",
-            "endpoints": [{ "addresses": [address], "conditions": { "ready": true } }],
-            "ports": [{ "name": "https", "port": port, "protocol": "TCP" }],
-        });
-        self.ensure("discovery.k8s.io", "endpointslices", slice, Keep::Nothing)
-            .await
+impl Maker<'_> {
+    fn now(&self) -> Timestamp {
+        self.registry.config().environment.now()
     }
 
     /// What an aggregated server reads to know its callers: `extension-apiserver-authentication`.
@@ -169,10 +171,7 @@ impl Bootstrap<'_> {
         };
         let mut object = Object::from_value(value).map_err(ApiError::internal)?;
         object.set_gvk(&resource.row.storage_gvk());
-        let options = WriteOptions {
-            field_manager: "kube-apiserver".to_owned(),
-            ..WriteOptions::default()
-        };
+        let options = options();
         let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
         let write = Write {
             resource: &resource,
@@ -183,10 +182,10 @@ impl Bootstrap<'_> {
             user: &self.user,
             options: &options,
         };
-        let change = |current: Option<&Object>| match (current, keep) {
-            (None, _) => Ok(object.clone()),
-            (Some(current), Keep::Existing) => Ok(current.clone()),
-            (Some(current), Keep::Nothing) => {
+        let change = |current: Option<&Object>| match current {
+            None => Ok(object.clone()),
+            Some(current) if keep.keeps(current) => Ok(current.clone()),
+            Some(current) => {
                 let mut new = object.clone();
                 super::keep(&mut new, current, &["metadata"]);
                 Ok(new)
@@ -196,6 +195,56 @@ impl Bootstrap<'_> {
             .update(&write, &change, Missing::Create, Tracking::Update)
             .await
             .map(drop)
+    }
+
+    /// Sets a condition of a cluster-scoped object, unless one of its type says the same already.
+    async fn ensure_condition(
+        &self,
+        group: &str,
+        plural: &str,
+        name: &str,
+        condition: Value,
+    ) -> Result<(), ApiError> {
+        let Some(resource) = self.registry.resource(group, plural) else {
+            return Ok(());
+        };
+        let options = options();
+        let write = Write {
+            resource: &resource,
+            version: &resource.row.storage_version,
+            subresource: "status",
+            namespace: "",
+            name,
+            user: &self.user,
+            options: &options,
+        };
+        let change = |current: Option<&Object>| {
+            let mut new = current.cloned().unwrap_or_default();
+            let path = ["status", "conditions"];
+            let mut conditions = cell::items(&new, &path).to_vec();
+            let is_same = |each: &Value, field| each[field] == condition[field];
+            if conditions
+                .iter()
+                .any(|each| is_same(each, "type") && is_same(each, "status"))
+            {
+                return Ok(new);
+            }
+            conditions.retain(|each| !is_same(each, "type"));
+            conditions.push(condition.clone());
+            new.set(&path, conditions.into());
+            Ok(new)
+        };
+        self.registry
+            .update(&write, &change, Missing::NotFound, Tracking::Update)
+            .await
+            .map(drop)
+    }
+}
+
+fn options() -> WriteOptions {
+    WriteOptions {
+        field_manager: "kube-apiserver".to_owned(),
+        ..WriteOptions::default()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, apps, certificates, coordination, core, discovery, events, rbac};
+use super::{
+    Strategy, admissionregistration, apiregistration, apps, certificates, coordination, core,
+    device, discovery, events, flowcontrol, networking, node, rbac, scheduling, storagemigration,
+};
 
 /// The strategies of all built-in kinds, in the order in which discovery lists them.
 pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
@@ -16,18 +19,45 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(core::secret::Secret),
         Arc::new(core::service_account::ServiceAccount),
         Arc::new(core::service::Service),
+        Arc::new(admissionregistration::mutating_admission_policy_binding::MutatingAdmissionPolicyBinding),
+        Arc::new(admissionregistration::mutating_admission_policy::MutatingAdmissionPolicy),
+        Arc::new(admissionregistration::mutating_webhook_configuration::MutatingWebhookConfiguration),
+        Arc::new(admissionregistration::validating_admission_policy_binding::ValidatingAdmissionPolicyBinding),
+        Arc::new(admissionregistration::validating_admission_policy::ValidatingAdmissionPolicy),
+        Arc::new(admissionregistration::validating_webhook_configuration::ValidatingWebhookConfiguration),
+        Arc::new(apiregistration::api_service::APIService),
         Arc::new(apps::deployment::Deployment),
         Arc::new(apps::replica_set::ReplicaSet),
         Arc::new(certificates::certificate_signing_request::CertificateSigningRequest),
+        Arc::new(certificates::cluster_trust_bundle::ClusterTrustBundle),
+        Arc::new(certificates::pod_certificate_request::PodCertificateRequest),
         Arc::new(coordination::lease::Lease),
         Arc::new(discovery::endpoint_slice::EndpointSlice),
         Arc::new(events::event::Event),
+        Arc::new(flowcontrol::flow_schema::FlowSchema),
+        Arc::new(flowcontrol::priority_level_configuration::PriorityLevelConfiguration),
+        Arc::new(networking::ingress_class::IngressClass),
+        Arc::new(networking::ingress::Ingress),
+        Arc::new(networking::ip_address::IPAddress),
+        Arc::new(networking::network_policy::NetworkPolicy),
+        Arc::new(networking::service_cidr::ServiceCIDR),
+        Arc::new(node::runtime_class::RuntimeClass),
         Arc::new(rbac::cluster_role_binding::ClusterRoleBinding),
         Arc::new(rbac::cluster_role::ClusterRole),
         Arc::new(rbac::role_binding::RoleBinding),
         Arc::new(rbac::role::Role),
+        Arc::new(device::device_class::DeviceClass),
+        Arc::new(device::device_taint_rule::DeviceTaintRule),
+        Arc::new(device::resource_claim::ResourceClaim),
+        Arc::new(device::resource_claim_template::ResourceClaimTemplate),
+        Arc::new(device::resource_slice::ResourceSlice),
+        Arc::new(scheduling::priority_class::PriorityClass),
+        Arc::new(storagemigration::storage_version_migration::StorageVersionMigration),
     ]
 }
+
+#[cfg(test)]
+mod page;
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,8 @@
 
 use std::{fmt, net::Ipv4Addr, ops::RangeInclusive, sync::Arc};
 
+use k8s_apimachinery::ip::Network;
+
 use super::{Connector, Environment, KindRow, Strategy, SystemEnvironment, Virtual};
 use crate::{admission::Admission, authn::service_account::TokenIssuer};
 
@@ -57,21 +59,18 @@ impl Default for RegistryConfig {
 }
 
 impl Ipv4Network {
-    /// How many addresses there are.
-    pub fn size(&self) -> u32 {
-        1u32.checked_shl(32 - u32::from(self.prefix))
-            .unwrap_or(u32::MAX)
-    }
-
     /// The address at an index, `.0` being the first.
     pub fn address(&self, index: u32) -> Ipv4Addr {
         Ipv4Addr::from(u32::from(self.base).wrapping_add(index))
     }
+}
 
-    /// The index of an address, if it is in the network.
-    pub fn index(&self, address: Ipv4Addr) -> Option<u32> {
-        let index = u32::from(address).checked_sub(u32::from(self.base))?;
-        (index < self.size()).then_some(index)
+impl From<Ipv4Network> for Network {
+    fn from(network: Ipv4Network) -> Self {
+        Network {
+            address: network.base.into(),
+            prefix: network.prefix,
+        }
     }
 }
 

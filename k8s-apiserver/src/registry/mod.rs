@@ -4,8 +4,10 @@
 //! defaulting, admission, validation, managed fields, optimistic concurrency) happens here, so that objects made at
 //! start, or by a test, take the same way as those of clients. Nothing here knows HTTP.
 
+mod admissionregistration;
 pub mod allocation;
 mod answer;
+mod apiregistration;
 mod apps;
 pub mod bootstrap;
 mod builtin;
@@ -16,19 +18,25 @@ mod config;
 mod connector;
 mod coordination;
 mod core;
+mod device;
 mod discovery;
 mod effect;
 mod entry;
 mod environment;
 mod events;
 mod fault;
+mod flowcontrol;
 pub(crate) mod key;
 mod kind_table;
 mod meta;
+mod networking;
+mod node;
 mod options;
 mod rbac;
 mod read;
 mod resource;
+mod scheduling;
+mod storagemigration;
 mod store;
 mod strategy;
 mod virtual_resource;
@@ -196,6 +204,11 @@ impl<'a> View<'a> {
     /// All objects of a resource, in one namespace, or with an empty `namespace` in all.
     pub fn list(&self, group: &str, plural: &str, namespace: &str) -> Vec<Arc<Stored>> {
         self.registry.list(group, plural, namespace)
+    }
+
+    /// Whether a kind is served.
+    pub fn serves(&self, group: &str, plural: &str) -> bool {
+        self.registry.resources.find(group, plural).is_some()
     }
 
     /// Whether a key of the store is taken; for allocations.

@@ -1,10 +1,12 @@
 //! The API as a client sees it, in process on the memory engine.
 
+mod address;
 mod crud;
 mod document;
 mod lifecycle;
 mod list_watch;
 mod patch;
+mod priority;
 mod service;
 mod subresource;
 
@@ -63,13 +65,19 @@ impl Environment for Scripted {
 impl Api {
     /// A server with all built-in kinds, default admission and the bootstrap objects.
     pub(super) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// The same, configured otherwise.
+    pub(super) async fn start_with(configure: impl FnOnce(&mut RegistryConfig)) -> Self {
         let cancel = CancellationToken::new();
-        let config = RegistryConfig {
+        let mut config = RegistryConfig {
             strategies: builtin_strategies(),
             admission: default_plugins(),
             environment: Arc::new(Scripted::default()),
             ..RegistryConfig::default()
         };
+        configure(&mut config);
         let store = Arc::new(MemoryStore::new());
         let registry = Registry::start(store, config, cancel.clone())
             .await

@@ -6,9 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
-use super::pem;
+use super::{pem, signer};
 use crate::api::{Field, NameRule, Rules};
-use crate::name;
 
 /// What a certificate may be for.
 const USAGES: [&str; 23] = [
@@ -63,7 +62,7 @@ impl Rules for CertificateSigningRequest {
         let request = spec.get("request");
         let text = decoded(&request);
         let found = pem::blocks(&text);
-        if found.first().map(|block| block.label) != Some("CERTIFICATE REQUEST") {
+        if found.first().map(|block| block.label.as_str()) != Some("CERTIFICATE REQUEST") {
             request.invalid("PEM block type must be CERTIFICATE REQUEST");
         }
         check_usages(&spec.get("usages"));
@@ -128,45 +127,10 @@ fn check_usages(usages: &Field) {
     }
 }
 
-/// `example.com/signer-name`.
 fn check_signer(signer: &Field) {
-    let text = signer.str();
-    if text.is_empty() {
-        signer.required("");
-        return;
-    }
-    if text == LEGACY_SIGNER {
-        signer.invalid("the legacy signerName is not allowed via this API version");
-        return;
-    }
-    let [domain, path] = text.split('/').collect::<Vec<_>>()[..] else {
-        signer.invalid(
-            "must be a fully qualified domain and path of the form 'example.com/signer-name'",
-        );
-        return;
-    };
-    if domain.len() > 253 {
-        signer.too_long(253);
-    }
-    if !domain.contains('.') {
-        signer.invalid_value(
-            domain,
-            "should be a domain with at least two segments separated by dots",
-        );
-        return;
-    }
-    for label in domain.split('.') {
-        for fault in name::dns1123_label(label) {
-            signer.invalid_value(domain, format!("validating label {label:?}: {fault}"));
-        }
-    }
-    for part in path.split('.') {
-        for fault in name::dns1123_subdomain(part) {
-            signer.invalid_value(path, format!("validating label {part:?}: {fault}"));
-        }
-    }
-    if path.len() > 571 {
-        signer.too_long(571);
+    match signer.str() == LEGACY_SIGNER {
+        true => signer.invalid("the legacy signerName is not allowed via this API version"),
+        false => signer::check(signer),
     }
 }
 
@@ -237,7 +201,7 @@ fn check_certificate(text: &str) -> Result<(), String> {
                 block.label
             ));
         }
-        if block.bytes.is_empty() {
+        if block.data.is_empty() {
             return Err("found CERTIFICATE PEM block containing 0 bytes".to_owned());
         }
     }

@@ -1,4 +1,7 @@
-//! Kinds of the group `certificates.k8s.io`.
+//! Kinds of `certificates.k8s.io`.
 
 pub mod certificate_signing_request;
+pub mod cluster_trust_bundle;
 mod pem;
+pub mod pod_certificate_request;
+mod signer;

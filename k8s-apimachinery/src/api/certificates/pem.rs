@@ -1,38 +1,68 @@
-//! The textual form of certificates (RFC 7468), as far as validation looks.
+//! PEM: blocks of base64 between marked lines (RFC 7468). What the blocks hold is not looked into.
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::STANDARD;
 
-/// One block: what its lines say it is, and what it holds.
-pub(super) struct Block<'a> {
-    pub(super) label: &'a str,
+/// One block.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// What stands behind `BEGIN`.
+    pub(super) label: String,
+    /// Whether there are headers before the data.
     pub(super) has_headers: bool,
-    pub(super) bytes: Vec<u8>,
+    /// The data, decoded.
+    pub(super) data: Vec<u8>,
 }
 
-/// The well-formed blocks of a text, in order; what is between them is passed over.
-pub(super) fn blocks(text: &str) -> Vec<Block<'_>> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
-        rest = after;
-        let Some((label, body)) = after.split_once("-----") else {
-            break;
-        };
-        let end = format!("-----END {label}-----");
-        let Some((body, after)) = body.split_once(end.as_str()) else {
+/// All well-formed blocks of a text, in order. Like Go's decoder, passes over everything else.
+pub(super) fn blocks(text: &str) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut lines = text.lines().map(str::trim_end);
+    while let Some(line) = lines.next() {
+        let label = line
+            .strip_prefix("-----BEGIN ")
+            .and_then(|rest| rest.strip_suffix("-----"));
+        let Some(label) = label else {
             continue;
         };
-        let data: String = body.split_ascii_whitespace().collect();
-        let has_headers = body.contains(':');
-        if let Ok(bytes) = BASE64.decode(if has_headers { "" } else { &data }) {
-            found.push(Block {
+        let end = format!("-----END {label}-----");
+        let mut body = String::new();
+        let mut has_headers = false;
+        let mut is_closed = false;
+        for line in lines.by_ref() {
+            if line == end {
+                is_closed = true;
+                break;
+            }
+            match line.contains(':') {
+                true => has_headers = true,
+                false => body.push_str(line),
+            }
+        }
+        if let (true, Ok(data)) = (is_closed, STANDARD.decode(&body)) {
+            let label = label.to_owned();
+            blocks.push(Block {
                 label,
                 has_headers,
-                bytes,
+                data,
             });
-            rest = after;
         }
     }
-    found
+    blocks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_stand_between_their_marks() {
+        let text = "first\n-----BEGIN A-----\nYWJj\n-----END A-----\n\n-----BEGIN B-----\nK: v\n\nZGVm\n-----END B-----\n-----BEGIN C-----\nYQ==\n";
+        let found = blocks(text);
+        let found: Vec<_> = found
+            .iter()
+            .map(|block| (block.label.as_str(), block.has_headers, &block.data[..]))
+            .collect();
+        assert_eq!(found, [("A", false, &b"abc"[..]), ("B", true, &b"def"[..])]);
+    }
 }

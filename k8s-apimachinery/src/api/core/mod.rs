@@ -13,3 +13,5 @@ mod pod_update;
 pub mod secret;
 pub mod service;
 pub mod service_account;
+
+pub(super) use pod_spec::{check_resource_list, check_toleration, port_name_faults};

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::pod_spec::resources;
 use crate::api::metadata::check_label_key;
 use crate::api::{Edit, Field, NameRule, Rules};
+use crate::ip::Network;
 use crate::name;
 use crate::object::Object;
 
@@ -56,9 +57,7 @@ impl Rules for Node {
         check_taints(&spec.get("taints"));
         resources::check_list(&status.get("capacity"));
         resources::check_list(&status.get("allocatable"));
-        for cidr in spec.get("podCIDRs").items() {
-            check_cidr(&cidr);
-        }
+        check_pod_cidrs(&spec.get("podCIDRs"));
         let addresses = status.get("addresses");
         let mut seen = HashSet::new();
         for address in addresses.items() {
@@ -77,6 +76,10 @@ impl Rules for Node {
         let (provider, old_provider) = (spec.get("providerID"), old.get("providerID"));
         if !old_provider.is_empty() && !provider.same_as(&old_provider) {
             provider.forbidden("node updates may not change providerID except from \"\" to valid");
+        }
+        let is_kept = |field| spec.get(field).same_as(&old.get(field));
+        if !["externalID", "configSource"].into_iter().all(is_kept) {
+            new.forbidden("node updates may only change labels, taints, or capacity");
         }
     }
 
@@ -102,17 +105,19 @@ fn check_taints(taints: &Field) {
     }
 }
 
-fn check_cidr(cidr: &Field) {
-    let is_valid = cidr.str().split_once('/').is_some_and(|(address, bits)| {
-        let max = match address.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V4(_)) => 32,
-            Ok(std::net::IpAddr::V6(_)) => 128,
-            Err(_) => return false,
-        };
-        bits.parse::<u8>().is_ok_and(|bits| bits <= max)
-    });
-    if !is_valid {
-        cidr.invalid("must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+/// A node has one network of each family at most.
+fn check_pod_cidrs(cidrs: &Field) {
+    let mut families = HashSet::new();
+    for cidr in cidrs.items() {
+        match cidr.str().parse::<Network>() {
+            Err(fault) => cidr.invalid(fault.to_string()),
+            Ok(network) => {
+                families.insert(network.address.is_ipv4());
+            }
+        }
+    }
+    if cidrs.len() > 2 || cidrs.len() == 2 && families.len() == 1 {
+        cidrs.invalid("may specify no more than one CIDR for each IP family");
     }
 }
 
@@ -169,6 +174,30 @@ mod tests {
             &[
                 "spec.podCIDRs: Forbidden: node updates may not change podCIDR except from \"\" to valid",
             ],
+        );
+    }
+
+    #[test]
+    fn a_node_has_one_network_of_each_family() {
+        let node = |cidrs: Value| cluster_wide(json!({"spec": {"podCIDRs": cidrs}}));
+        check_create(&Node, node(json!(["10.0.0.0/24", "2001:db8::/64"])), &[]);
+        check_create(
+            &Node,
+            node(json!(["10.0.0.0/24", "10.0.1.0/24"])),
+            &[
+                r#"spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one CIDR for each IP family"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn updates_change_little() {
+        let node = |id: &str| cluster_wide(json!({"spec": {"externalID": id}}));
+        check_update(
+            &Node,
+            node("a"),
+            node("b"),
+            &[": Forbidden: node updates may only change labels, taints, or capacity"],
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Addresses and ports that no two services may share.
 //!
-//! Each one that is taken is a key of its own. Taking it is part of the service's own transaction, which compares that
+//! Each one that is taken is a key of its own; an address is an `IPAddress`, so that everybody can see who has it.
+//! Taking it is part of the service's own transaction, which compares that
 //! the key is absent; giving it back is part of the transaction that removes it from the service. So there is nothing to
 //! repair after a crash, and of two services that race for an address one decides again.
 
@@ -9,4 +10,5 @@ mod node_port;
 mod pool;
 mod service;
 
+pub(super) use service::missing_claim;
 pub use service::{carry_over, effects};

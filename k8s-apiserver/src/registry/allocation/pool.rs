@@ -1,4 +1,4 @@
-//! A pool of numbered things, of which some are taken: the common part of addresses and ports.
+//! A pool of numbered things, of which some are taken.
 
 use std::collections::BTreeSet;
 

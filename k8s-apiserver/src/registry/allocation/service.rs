@@ -2,7 +2,10 @@
 
 use k8s_apimachinery::{Object, Value};
 
-use super::{cluster_ip, node_port};
+use super::{
+    cluster_ip::{self, Addresses},
+    node_port,
+};
 use crate::{
     ApiError,
     error::{Cause, GroupKind},
@@ -12,19 +15,26 @@ use crate::{
 /// Assigns what the new service lacks, and gives back what it no longer needs, or all if it is removed.
 pub fn effects(change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
     let old = change.old;
-    let owner = owner(change.new.as_deref().or(old));
-    let mut addresses = cluster_ip::pool(view, owner.clone(), old);
-    let mut ports = node_port::pool(view, owner, old);
+    let Some((namespace, name)) = owner(change.new.as_deref().or(old)) else {
+        return Ok(Effects::default());
+    };
+    let mut addresses = Addresses::new(view, &namespace, &name, old);
+    let mut ports = node_port::pool(view, format!("{namespace}/{name}"), old);
     if let Some(service) = change.new.as_deref_mut() {
-        let network = view.config().service_network;
         let first = *view.config().node_ports.start();
-        cluster_ip::assign(service, &mut addresses, network)
+        addresses
+            .assign(service)
             .and_then(|()| node_port::assign(service, &mut ports, first))
             .map_err(|cause| invalid(service, cause))?;
     }
     let mut effects = addresses.effects();
     effects.extend(ports.effects());
     Ok(effects)
+}
+
+/// The note that should say that the service has its address, if there is none.
+pub(in crate::registry) fn missing_claim(service: &Object, view: &View<'_>) -> Option<Object> {
+    cluster_ip::missing_claim(service, view)
 }
 
 /// Keeps what was assigned to the old service, where the new one doesn't say anything else. To be called before
@@ -95,9 +105,8 @@ fn carry_over_ports(new: &mut Object, old: &Object) {
     }
 }
 
-fn owner(service: Option<&Object>) -> String {
-    let name = |service: &Object| format!("{}/{}", service.namespace(), service.name());
-    service.map(name).unwrap_or_default()
+fn owner(service: Option<&Object>) -> Option<(String, String)> {
+    service.map(|service| (service.namespace().to_owned(), service.name().to_owned()))
 }
 
 fn invalid(service: &Object, cause: Cause) -> ApiError {

@@ -69,7 +69,8 @@ fn type_of(service: &Object) -> &str {
     service.str(&["spec", "type"]).unwrap_or_default()
 }
 
-/// `clusterIP` and `clusterIPs` say the same; families follow from them. One family is served.
+/// `clusterIP` and `clusterIPs` say the same; families follow from them. One family is served; but headless services
+/// without a selector have endpoints of any.
 fn prepare_addresses(service: &mut Object) {
     if type_of(service) == "ExternalName" {
         return;
@@ -88,10 +89,19 @@ fn prepare_addresses(service: &mut Object) {
         _ => {}
     }
     let family = if ip.contains(':') { "IPv6" } else { "IPv4" };
-    let defaults = [
-        ("ipFamilies", json!([family])),
-        ("ipFamilyPolicy", json!("SingleStack")),
-    ];
+    let is_open = service.str(&["spec", "clusterIP"]) == Some("None")
+        && cell::count(service, &["spec", "selector"]) == 0
+        && service.get(&["spec", "ipFamilyPolicy"]).is_none();
+    let defaults = match is_open {
+        true => [
+            ("ipFamilies", json!(["IPv4", "IPv6"])),
+            ("ipFamilyPolicy", json!("RequireDualStack")),
+        ],
+        false => [
+            ("ipFamilies", json!([family])),
+            ("ipFamilyPolicy", json!("SingleStack")),
+        ],
+    };
     for (field, value) in defaults {
         if service.get(&["spec", field]).is_none() {
             service.set(&["spec", field], value);
@@ -109,12 +119,21 @@ mod tests {
 
     #[test]
     fn one_family_is_served() {
-        let mut object = service(json!({"type": "ClusterIP", "clusterIP": "None"}));
-        prepare_addresses(&mut object);
-        let want = json!({
-            "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"],
-            "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack",
-        });
-        assert_eq!(object, service(want));
+        let families = |selector: Value| {
+            let spec = json!({"type": "ClusterIP", "clusterIP": "None", "selector": selector});
+            let mut object = service(spec);
+            prepare_addresses(&mut object);
+            assert_eq!(object.get(&["spec", "clusterIPs"]), Some(&json!(["None"])));
+            let get = |field| object.get(&["spec", field]).cloned().unwrap_or_default();
+            [get("ipFamilies"), get("ipFamilyPolicy")]
+        };
+        assert_eq!(
+            families(json!({"app": "a"})),
+            [json!(["IPv4"]), json!("SingleStack")]
+        );
+        assert_eq!(
+            families(json!({})),
+            [json!(["IPv4", "IPv6"]), json!("RequireDualStack")]
+        );
     }
 }

@@ -71,7 +71,9 @@ async fn wanted_addresses_are_given_once_and_come_back() {
         )
         .await;
     assert!(
-        outside.failure().contains("is not in the valid range"),
+        outside
+            .failure()
+            .contains("the provided network does not match the current range"),
         "{}",
         outside.failure()
     );

@@ -24,6 +24,9 @@ mod volume_mount;
 
 pub(super) use container::Stage;
 pub(super) use port::check_number_or_name as check_port_number_or_name;
+pub(crate) use port::name_faults as port_name_faults;
+pub(crate) use resources::check_list as check_resource_list;
+pub(crate) use scheduling::check_toleration;
 
 /// Fills in a pod's spec, the same in pods and templates.
 pub(crate) fn default(spec: &mut Map<String, Value>) {

@@ -26,7 +26,8 @@ pub(super) fn check(spec: &Field) {
         .may_be_one_of(&["Never", "PreemptLowerPriority"]);
 }
 
-fn check_toleration(toleration: &Field) {
+/// Checks one toleration.
+pub(crate) fn check_toleration(toleration: &Field) {
     let [key, operator, value, effect] =
         ["key", "operator", "value", "effect"].map(|field| toleration.get(field));
     if !key.is_empty() {

@@ -1,0 +1,24 @@
+//! Kinds of `networking.k8s.io`.
+
+pub mod ingress;
+pub mod ingress_class;
+pub mod ip_address;
+pub mod network_policy;
+pub mod service_cidr;
+
+use super::{Field, NameRule};
+use crate::name;
+
+/// Checks a reference by group, kind and name, as backends and parameters have it.
+fn check_reference(reference: &Field) {
+    let group = reference.get("apiGroup");
+    if group.is_set() {
+        group.invalid_for(name::dns1123_subdomain(group.str()));
+    }
+    for field in ["kind", "name"] {
+        let field = reference.get(field);
+        if field.must_be_set() {
+            field.invalid_for(NameRule::PathSegment.faults(field.str()));
+        }
+    }
+}
