@@ -136,6 +136,4 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
 }
 
 #[cfg(test)]
-mod maximal;
-#[cfg(test)]
 mod testing;
