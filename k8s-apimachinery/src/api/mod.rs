@@ -143,6 +143,4 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
 }
 
 #[cfg(test)]
-mod maximal;
-#[cfg(test)]
 mod testing;
