@@ -14,6 +14,7 @@
 //! changes of a transaction travel together.
 
 mod concurrency;
+mod expiry;
 mod history;
 mod range;
 mod through_cache;
@@ -26,6 +27,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 pub use concurrency::{counters_lose_no_update, watchers_see_one_order};
+pub use expiry::{keys_go_when_their_time_is_over, writing_again_ends_the_old_time};
 pub use history::{compaction_forgets, compaction_spares_the_present, old_revisions_can_be_read};
 pub use range::{pages_continue, ranges_select_and_count};
 pub use through_cache::ThroughCache;
@@ -60,6 +62,8 @@ pub async fn contract(make: impl AsyncFn() -> Arc<dyn Store>) {
     watches_replay(&*make().await).await;
     watches_select(&*make().await).await;
     watches_progress(&*make().await).await;
+    keys_go_when_their_time_is_over(&*make().await).await;
+    writing_again_ends_the_old_time(&*make().await).await;
     counters_lose_no_update(make().await).await;
     watchers_see_one_order(make().await).await;
 }
@@ -75,6 +79,14 @@ fn put(key: &str, value: &str) -> Op {
     Op::Put {
         key: bytes(key),
         value: bytes(value),
+    }
+}
+
+fn put_for(key: &str, value: &str, ttl: Duration) -> Op {
+    Op::PutFor {
+        key: bytes(key),
+        value: bytes(value),
+        ttl,
     }
 }
 

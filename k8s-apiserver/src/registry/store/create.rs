@@ -44,7 +44,7 @@ impl Registry {
                     None => Ok(Answer::Tree(new)),
                 };
             }
-            let (op, stored) = put(key.clone(), &new);
+            let (op, stored) = put(write, key.clone(), &new);
             match self.attempt(Compare::Absent(key), op, effects).await? {
                 Attempt::Committed(revision) => return written(stored, revision, &new),
                 Attempt::Lost(Some(_)) => {

@@ -80,7 +80,7 @@ impl Registry {
             }
             Step::Mark(new) if options.dry_run => Ok(Ok(Deleted::Going(Answer::Tree(new)))),
             Step::Mark(new) => {
-                let (op, stored) = put(key, &new);
+                let (op, stored) = put(write, key, &new);
                 match self.attempt(compare, op, effects).await? {
                     Attempt::Committed(revision) => {
                         Ok(Ok(Deleted::Going(written(stored, revision, &new)?)))

@@ -149,13 +149,12 @@ fn written(stored: Bytes, revision: Revision, object: &Object) -> Result<Answer,
 }
 
 /// The operation that stores an object, and its bytes.
-fn put(key: Bytes, object: &Object) -> (Op, Bytes) {
-    let value = entry::encode(object);
-    (
-        Op::Put {
-            key,
-            value: value.clone(),
-        },
-        value,
-    )
+fn put(write: &Write<'_>, key: Bytes, object: &Object) -> (Op, Bytes) {
+    let stored = entry::encode(object);
+    let value = stored.clone();
+    let op = match write.resource.strategy.ttl() {
+        None => Op::Put { key, value },
+        Some(ttl) => Op::PutFor { key, value, ttl },
+    };
+    (op, stored)
 }

@@ -134,7 +134,7 @@ impl Registry {
                 Attempt::Lost(now) => Replaced::Lost(now),
             });
         }
-        let (op, stored) = put(key, &new);
+        let (op, stored) = put(write, key, &new);
         Ok(match self.attempt(compare, op, effects).await? {
             Attempt::Committed(revision) => Replaced::Done(written(stored, revision, &new)?),
             Attempt::Lost(now) => Replaced::Lost(now),
