@@ -9,10 +9,11 @@
 //! # });
 //! ```
 //!
-//! Each check asks for a fresh, empty store. The checks are public one by one for what keeps only a
+//! Each check asks for a fresh, empty store; [`Apart`] makes one of a part of a server. The checks are public one by one for what keeps only a
 //! part of the promises: [`ThroughCache`] keeps all but those about compaction and about how the
 //! changes of a transaction travel together.
 
+mod apart;
 mod concurrency;
 mod expiry;
 mod history;
@@ -26,6 +27,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::StreamExt;
 
+pub use apart::Apart;
 pub use concurrency::{counters_lose_no_update, watchers_see_one_order};
 pub use expiry::{keys_go_when_their_time_is_over, writing_again_ends_the_old_time};
 pub use history::{compaction_forgets, compaction_spares_the_present, old_revisions_can_be_read};

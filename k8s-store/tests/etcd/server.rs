@@ -1,0 +1,132 @@
+//! etcd as a child process, in a directory that goes away with it.
+
+use std::{
+    fs,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+};
+
+use k8s_store::{
+    Store,
+    etcd::{EtcdOptions, EtcdStore},
+};
+use tempfile::TempDir;
+
+/// One member, which may be stopped and started again.
+pub(crate) struct Server {
+    name: String,
+    dir: TempDir,
+    arguments: Vec<String>,
+    url: String,
+    child: Option<Child>,
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port on loopback");
+    listener.local_addr().expect("it is bound").port()
+}
+
+impl Server {
+    /// A cluster of one, running.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        let (client, peer) = (free_port(), free_port());
+        let peer = format!("http://127.0.0.1:{peer}");
+        let mut server = Server::new("one", client, &peer, &format!("one={peer}"));
+        server
+            .arguments
+            .extend(arguments.iter().map(|argument| argument.to_string()));
+        server.run();
+        server
+    }
+
+    /// A member of a cluster, not yet running.
+    pub(crate) fn new(name: &str, client: u16, peer: &str, cluster: &str) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = format!("http://127.0.0.1:{client}");
+        let options = [
+            ("--name", name),
+            ("--listen-client-urls", &url),
+            ("--advertise-client-urls", &url),
+            ("--listen-peer-urls", peer),
+            ("--initial-advertise-peer-urls", peer),
+            ("--initial-cluster", cluster),
+            ("--log-level", "error"),
+        ];
+        let arguments = options
+            .iter()
+            .flat_map(|(name, value)| [name.to_string(), value.to_string()]);
+        Server {
+            name: name.to_owned(),
+            arguments: arguments.collect(),
+            dir,
+            url,
+            child: None,
+        }
+    }
+
+    pub(crate) fn run(&mut self) {
+        let program = std::env::var("ETCD").unwrap_or_else(|_| "etcd".to_owned());
+        let log = fs::File::options();
+        let log = log
+            .clone()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("log"));
+        let child = Command::new(&program)
+            .arg("--data-dir")
+            .arg(self.dir.path().join("data"))
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .stderr(log.expect("a log"))
+            .spawn();
+        let child = child.unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
+        self.child = Some(child);
+    }
+
+    /// Ends it at once; its data stay.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("SIGKILL");
+            child.wait().expect("it ends");
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// An engine of its own for this server.
+    pub(crate) async fn store(&self) -> Arc<dyn Store> {
+        Arc::new(connect(&[self]).await)
+    }
+}
+
+/// An engine for a cluster that compacts nothing by itself.
+pub(crate) async fn connect(servers: &[&Server]) -> EtcdStore {
+    let mut options = EtcdOptions::new(servers.iter().map(|server| server.url()));
+    options.compact_every = None;
+    EtcdStore::connect(options).await.unwrap_or_else(|error| {
+        let logs = servers.iter().map(|server| {
+            let log = fs::read_to_string(server.dir.path().join("log")).unwrap_or_default();
+            format!("{}:\n{log}", server.name)
+        });
+        panic!("{error}\n{}", logs.collect::<String>())
+    })
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
