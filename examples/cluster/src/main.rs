@@ -13,6 +13,7 @@ mod node;
 mod progress;
 mod ready;
 mod run;
+mod storage;
 mod teardown;
 mod worker;
 

@@ -25,18 +25,13 @@ const GRACE: Duration = Duration::from_millis(10);
 impl<C: Codec> WatchCache<C> {
     /// The newest state of one key, whoever wrote it.
     pub async fn get_fresh(&self, key: &[u8]) -> Result<Option<Arc<Cached<C::Entry>>>, StoreError> {
-        if self.catch_up().await? {
-            return Ok(self.get(key));
+        match self.catch_up().await? {
+            true => Ok(self.get(key)),
+            false => self.get_stored(key).await,
         }
-        let (found, _) = self.shared.store.get(key).await?;
-        let Some(kv) = found else { return Ok(None) };
-        Ok(Some(match self.get(key) {
-            Some(known) if known.modified == kv.modified => known,
-            _ => Arc::new(Cached::decode(&self.shared.codec, kv)?),
-        }))
     }
 
-    /// The newest state under a prefix, whoever wrote it: else as [`WatchCache::list`]. The revision
+    /// The newest state under a prefix, whoever wrote it; else as [`WatchCache::list`]. The revision
     /// may be ahead of the cache, on a shared store, and can be watched from all the same.
     pub async fn list_fresh(
         &self,
@@ -45,9 +40,33 @@ impl<C: Codec> WatchCache<C> {
         limit: Option<usize>,
         filter: &(dyn Fn(&Cached<C::Entry>) -> bool + Sync),
     ) -> Result<Listing<C::Entry>, StoreError> {
-        if self.catch_up().await? {
-            return Ok(self.list(prefix, after, limit, filter));
+        match self.catch_up().await? {
+            true => Ok(self.list(prefix, after, limit, filter)),
+            false => self.list_stored(prefix, after, limit, filter).await,
         }
+    }
+
+    /// One key, read from the store. What the cache has in the same version is shared.
+    pub async fn get_stored(
+        &self,
+        key: &[u8],
+    ) -> Result<Option<Arc<Cached<C::Entry>>>, StoreError> {
+        let (found, _) = self.shared.store.get(key).await?;
+        let Some(kv) = found else { return Ok(None) };
+        Ok(Some(match self.get(key) {
+            Some(known) if known.modified == kv.modified => known,
+            _ => Arc::new(Cached::decode(&self.shared.codec, kv)?),
+        }))
+    }
+
+    /// All under a prefix, read from the store; else as [`WatchCache::list`].
+    pub async fn list_stored(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: Option<usize>,
+        filter: &(dyn Fn(&Cached<C::Entry>) -> bool + Sync),
+    ) -> Result<Listing<C::Entry>, StoreError> {
         let known = self.shared.timeline().tree().clone();
         let (store, codec) = (&*self.shared.store, &self.shared.codec);
         let prefix = Bytes::copy_from_slice(prefix);

@@ -42,7 +42,7 @@ impl Registry {
         write: &Write<'_>,
         options: &DeleteOptions,
     ) -> Result<Deleted, ApiError> {
-        let mut current = self.snapshot(&write.key());
+        let mut current = self.snapshot(&write.key()).await?;
         loop {
             let snapshot = current.ok_or_else(|| write.not_found())?;
             match self.delete_once(write, &snapshot, options).await? {

@@ -61,7 +61,7 @@ impl Registry {
         missing: Missing,
         tracking: Tracking,
     ) -> Result<Updated, ApiError> {
-        let mut current = self.snapshot(&write.key());
+        let mut current = self.snapshot(&write.key()).await?;
         loop {
             let Some(snapshot) = current else {
                 if missing == Missing::NotFound {
@@ -76,7 +76,7 @@ impl Registry {
                         });
                     }
                     Err(ApiError::AlreadyExists { .. }) if !write.options.dry_run => {
-                        current = self.snapshot(&write.key());
+                        current = self.snapshot(&write.key()).await?;
                         continue;
                     }
                     Err(error) => return Err(error),
