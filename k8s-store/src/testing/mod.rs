@@ -17,6 +17,7 @@ mod apart;
 mod concurrency;
 mod expiry;
 mod history;
+pub mod linear;
 mod range;
 mod through_cache;
 mod transaction;
@@ -68,6 +69,7 @@ pub async fn contract(make: impl AsyncFn() -> Arc<dyn Store>) {
     writing_again_ends_the_old_time(&*make().await).await;
     counters_lose_no_update(make().await).await;
     watchers_see_one_order(make().await).await;
+    linear::histories_are_linearizable(make().await).await;
 }
 
 /// How long a check waits for what must come.
