@@ -24,11 +24,16 @@ impl Apart {
     /// Begins at the present. Nothing may be under the prefix.
     pub async fn new(store: Arc<dyn Store>, prefix: impl Into<Bytes>) -> Result<Self, StoreError> {
         let base = store.current().await?;
-        Ok(Apart {
+        Ok(Apart::since(store, prefix, base))
+    }
+
+    /// Counts revisions from a given one; since [`Revision::ZERO`] they are the store's own.
+    pub fn since(store: Arc<dyn Store>, prefix: impl Into<Bytes>, base: Revision) -> Self {
+        Apart {
             store,
             prefix: prefix.into(),
             base,
-        })
+        }
     }
 
     fn outer_key(&self, key: &[u8]) -> Bytes {

@@ -2,5 +2,10 @@
 //!
 //! They run `etcd` from the path, or what the variable `ETCD` names, and fail when there is none.
 
+mod agreement;
 mod conformance;
+mod fault;
 mod server;
+mod sharing;
+#[path = "../agreement/step.rs"]
+mod step;

@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     process::{Child, Command, Stdio},
     sync::Arc,
+    time::Duration,
 };
 
 use k8s_store::{
@@ -12,6 +13,7 @@ use k8s_store::{
     etcd::{EtcdOptions, EtcdStore},
 };
 use tempfile::TempDir;
+use tokio::time::timeout;
 
 /// One member, which may be stopped and started again.
 pub(crate) struct Server {
@@ -20,6 +22,7 @@ pub(crate) struct Server {
     arguments: Vec<String>,
     url: String,
     child: Option<Child>,
+    frozen: bool,
 }
 
 /// A port that was free a moment ago.
@@ -68,6 +71,7 @@ impl Server {
             dir,
             url,
             child: None,
+            frozen: false,
         }
     }
 
@@ -98,8 +102,40 @@ impl Server {
         }
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
+    /// Freezes it: its connections stay, and nothing comes out of them.
+    pub(crate) fn stop(&mut self) {
+        self.signal("STOP");
+        self.frozen = true;
+    }
+
+    /// Lets it go on where it was.
+    pub(crate) fn resume(&mut self) {
+        self.signal("CONT");
+        self.frozen = false;
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().expect("it runs").id();
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), pid.to_string()])
+            .status();
+        assert!(sent.expect("a kill program").success());
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.child.is_some() && !self.frozen
+    }
+
+    /// Whether it says that it leads the cluster.
+    pub(crate) async fn leads(&self) -> bool {
+        let asked = async {
+            let mut client = etcd_client::Client::connect([&self.url], None).await?;
+            client.status().await
+        };
+        match timeout(Duration::from_secs(1), asked).await {
+            Ok(Ok(status)) => status.leader() == status.header().expect("a header").member_id(),
+            _ => false,
+        }
     }
 
     pub(crate) fn url(&self) -> &str {
