@@ -29,7 +29,8 @@ fn members() -> Vec<Server> {
         .map(|(name, peer)| format!("{name}={peer}"))
         .collect();
     let member = |(name, peer): (&&str, &String)| {
-        let mut member = Server::new(name, free_port(), peer, &cluster.join(","));
+        let client = format!("http://127.0.0.1:{}", free_port());
+        let mut member = Server::new(name, &client, peer, &cluster.join(","));
         member.run();
         member
     };

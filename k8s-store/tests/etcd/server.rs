@@ -34,29 +34,30 @@ pub(crate) fn free_port() -> u16 {
 impl Server {
     /// A cluster of one, running.
     pub(crate) fn start() -> Self {
-        Self::start_with(&[])
+        Self::start_on("http", &[])
     }
 
-    /// The same with further arguments.
-    pub(crate) fn start_with(arguments: &[&str]) -> Self {
-        let (client, peer) = (free_port(), free_port());
-        let peer = format!("http://127.0.0.1:{peer}");
-        let mut server = Server::new("one", client, &peer, &format!("one={peer}"));
-        server
-            .arguments
-            .extend(arguments.iter().map(|argument| argument.to_string()));
+    /// The same over TLS, with the arguments that it takes.
+    pub(crate) fn start_securely(arguments: &[String]) -> Self {
+        Self::start_on("https", arguments)
+    }
+
+    fn start_on(scheme: &str, arguments: &[String]) -> Self {
+        let client = format!("{scheme}://127.0.0.1:{}", free_port());
+        let peer = format!("http://127.0.0.1:{}", free_port());
+        let mut server = Server::new("one", &client, &peer, &format!("one={peer}"));
+        server.arguments.extend_from_slice(arguments);
         server.run();
         server
     }
 
     /// A member of a cluster, not yet running.
-    pub(crate) fn new(name: &str, client: u16, peer: &str, cluster: &str) -> Self {
+    pub(crate) fn new(name: &str, client: &str, peer: &str, cluster: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let url = format!("http://127.0.0.1:{client}");
         let options = [
             ("--name", name),
-            ("--listen-client-urls", &url),
-            ("--advertise-client-urls", &url),
+            ("--listen-client-urls", client),
+            ("--advertise-client-urls", client),
             ("--listen-peer-urls", peer),
             ("--initial-advertise-peer-urls", peer),
             ("--initial-cluster", cluster),
@@ -69,7 +70,7 @@ impl Server {
             name: name.to_owned(),
             arguments: arguments.collect(),
             dir,
-            url,
+            url: client.to_owned(),
             child: None,
             frozen: false,
         }
