@@ -80,6 +80,25 @@ pub enum StoreError {
         /// The system's reason, in its own words.
         kind: String,
     },
+    /// The servers behind the engine can't be reached, or can't agree. Nothing was done: try again.
+    #[error("the store's servers are unavailable: {detail}")]
+    Unavailable {
+        /// What the connection, or the server, says.
+        detail: String,
+    },
+    /// The connection was lost with a transaction under way: it was done or not, and whoever sent it
+    /// has to look.
+    #[error("it is not known whether the transaction was done: {detail}")]
+    Unconfirmed {
+        /// What the connection, or the server, says.
+        detail: String,
+    },
+    /// The servers behind the engine refuse: credentials, permissions, limits of theirs.
+    #[error("the store's servers refuse: {detail}")]
+    Refused {
+        /// What the server says.
+        detail: String,
+    },
     /// The engine stopped: it was shut down, or an earlier fsync failed and nothing more is acknowledged.
     #[error("the store is closed")]
     Closed,

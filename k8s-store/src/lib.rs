@@ -3,6 +3,8 @@
 pub mod cache;
 pub mod embedded;
 mod error;
+#[cfg(feature = "etcd")]
+pub mod etcd;
 pub mod memory;
 mod revision;
 mod store;

@@ -2,7 +2,7 @@
 //!
 //! It knows no Kubernetes type and holds no cache: the watch cache ([`crate::cache`]) stands above it.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -51,6 +51,15 @@ pub enum Op {
         /// Its new value.
         value: Bytes,
     },
+    /// Creates or replaces a key that goes by itself unless it is written again.
+    PutFor {
+        /// The key.
+        key: Bytes,
+        /// Its new value.
+        value: Bytes,
+        /// How long it stays, counted from the commit.
+        ttl: Duration,
+    },
     /// Removes; removing an absent key is allowed and makes no event.
     Delete {
         /// The key.
@@ -62,7 +71,7 @@ impl Op {
     /// The key that is written.
     pub fn key(&self) -> &Bytes {
         match self {
-            Op::Put { key, .. } | Op::Delete { key } => key,
+            Op::Put { key, .. } | Op::PutFor { key, .. } | Op::Delete { key } => key,
         }
     }
 }
@@ -161,12 +170,22 @@ pub type WatchStream = BoxStream<'static, Result<WatchItem, StoreError>>;
 
 /// Versioned keys and bytes with one revision clock.
 ///
+/// * **Ownership**: an engine owns what it needs and is shared as an `Arc`. Keys and values are passed
+///   as shared bytes and never changed.
 /// * **Durability**: when `commit` answers `Committed`, the writes survive a crash of the process
 ///   and, for durable engines, of the machine; no earlier reader or watcher has seen them undurable.
-/// * **Ordering**: revisions are dense and total; a watch sees every transaction once, in order.
-/// * **Freshness**: a `get` or `range` that starts after a `commit` returned sees it.
+/// * **Ordering**: revisions are total and only grow; a watch sees every transaction once, in order.
+///   They are dense, without gaps, as long as nobody else writes to what the engine keeps its data in.
+/// * **Freshness**: a `get` or `range` that starts after a `commit` returned sees it, whoever made it.
+/// * **Time to live**: a key put by [`Op::PutFor`] is there until its time is over, and not for long
+///   after that: at most a twentieth of it, or a minute if that is less, and about a second besides.
+///   It then goes by a transaction like any other: it takes a revision and watches see it. Whatever
+///   writes the key again ends the old time. The time goes on while nobody serves the data, by the
+///   wall clock; what is due by then goes soon after the start.
+/// * **Retry**: an engine repeats by itself what is known not to have happened. An error other than
+///   [`StoreError::Unconfirmed`] means that nothing was written.
 /// * **Cancellation**: dropping the future of a `commit` leaves it either done or not done; nothing
-///   half-written is ever visible.
+///   half-written is ever visible. Dropping any other future, or a watch, has no effect on data.
 #[async_trait]
 pub trait Store: Send + Sync + fmt::Debug + 'static {
     /// The newest state of one key, and the store's current revision.
@@ -178,11 +197,13 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Writes if all compares hold. A transaction that changes nothing (no operations, or only
     /// deletes of absent keys) takes no revision and answers the current one.
-    /// [`StoreError::DuplicateKey`] if it writes a key twice.
+    /// [`StoreError::DuplicateKey`] if it writes a key twice, [`StoreError::Unconfirmed`] if it may
+    /// have been done or not.
     async fn commit(&self, txn: Txn) -> Result<TxnOutcome, StoreError>;
 
     /// Every transaction after `from` that touches `prefix`: first those retained, then live ones.
-    /// [`StoreError::Compacted`] if `from` is older than what is retained.
+    /// [`StoreError::Compacted`] if `from` is older than what is retained. How often a quiet watch
+    /// tells its progress is up to the engine: see [`Store::request_progress`].
     async fn watch(&self, prefix: Bytes, from: Revision) -> Result<WatchStream, StoreError>;
 
     /// Forgets history up to and including `at`; live keys keep their newest value. `at` itself can
@@ -194,4 +215,26 @@ pub trait Store: Send + Sync + fmt::Debug + 'static {
 
     /// Bytes on disk, or in memory for engines without a disk.
     async fn size(&self) -> Result<u64, StoreError>;
+
+    /// Whether it can be read and, as far as it knows without trying, written; if not, why.
+    async fn health(&self) -> Result<(), StoreError> {
+        self.revisions().await.map(drop)
+    }
+
+    /// The newest revision, whoever wrote it: no less than that of any commit that has returned.
+    async fn current(&self) -> Result<Revision, StoreError> {
+        Ok(self.revisions().await?.0)
+    }
+
+    /// Whether others may write to the same data through engines of their own, in other processes. If
+    /// not, who has seen the commits of this engine has seen everything.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Asks this engine's watches to tell, soon, that they have come as far as everything committed
+    /// before. `false` if they can't tell: then quiet watches stay silent.
+    async fn request_progress(&self) -> Result<bool, StoreError> {
+        Ok(true) // by themselves, with every commit
+    }
 }

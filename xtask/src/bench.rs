@@ -17,7 +17,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(self) -> Result<()> {
-        install::ensure(&[install::NODE])?;
+        install::ensure(&[install::BUILD, install::NODE])?;
         run::check(
             run::cargo()
                 .args(["build", "--quiet", "--release", "--package", "cluster"])

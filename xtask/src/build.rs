@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::{
     image::{self, Image},
-    run,
+    install, run,
 };
 
 /// Where release programs land.
@@ -21,6 +21,7 @@ pub(crate) fn release() -> PathBuf {
 
 /// Builds the cluster's program and gives its path.
 pub(crate) fn cluster() -> Result<PathBuf> {
+    install::ensure(&[install::BUILD])?;
     run::check(run::cargo().args(["build", "--release", "--package", "cluster"]))?;
     Ok(release().join("cluster"))
 }

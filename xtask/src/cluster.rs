@@ -5,7 +5,7 @@ use std::{os::unix::process::CommandExt, path::PathBuf, process::Command};
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::{build, install, run};
+use crate::{build, etcd, install, run};
 
 /// Where a cluster keeps its state unless told otherwise.
 fn default_data_dir() -> PathBuf {
@@ -31,7 +31,8 @@ pub(crate) struct Up {
     /// cri, hollow, hollow:N or none [default: cri as root, else hollow]
     #[arg(long)]
     node: Option<String>,
-    /// embedded, memory or etcd=URL[,URL]
+    /// embedded, memory, etcd=URL[,URL], or etcd for one of the cluster's own, which anyone on this
+    /// machine can reach
     #[arg(long, default_value = "embedded")]
     store: String,
     /// Use this containerd rather than one of the cluster's own
@@ -60,6 +61,10 @@ impl Up {
         } else {
             command = Command::new(build::cluster()?);
         }
+        let store = match self.store.as_str() {
+            "etcd" => format!("etcd={}", etcd::start(&self.data_dir)?),
+            _ => self.store,
+        };
         command.arg("--data-dir").arg(&self.data_dir);
         let kubeconfig = self
             .kubeconfig
@@ -71,7 +76,7 @@ impl Up {
             "--node",
             &node,
             "--store",
-            &self.store,
+            &store,
         ]);
         if let Some(socket) = self.containerd_socket {
             command.arg("--containerd-socket").arg(socket);
@@ -104,6 +109,7 @@ impl Down {
                     .arg(&self.data_dir),
             )?;
         }
+        etcd::stop(&self.data_dir)?;
         if self.purge && self.data_dir.exists() {
             std::fs::remove_dir_all(&self.data_dir)
                 .with_context(|| format!("cannot remove {}", self.data_dir.display()))?;

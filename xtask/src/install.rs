@@ -14,6 +14,27 @@ pub(crate) struct Tool {
     package: &'static str,
 }
 
+/// What building the engine for etcd needs: the compiler of its protocol, and the types it includes.
+pub(crate) const BUILD: &[Tool] = &[
+    Tool {
+        paths: &["/usr/bin/protoc", "/usr/local/bin/protoc"],
+        package: "protobuf-compiler",
+    },
+    Tool {
+        paths: &[
+            "/usr/include/google/protobuf/descriptor.proto",
+            "/usr/local/include/google/protobuf/descriptor.proto",
+        ],
+        package: "libprotobuf-dev",
+    },
+];
+
+/// A store for trying, and for the tests of its engine.
+pub(crate) const ETCD: &[Tool] = &[Tool {
+    paths: &["/usr/bin/etcd", "/usr/local/bin/etcd"],
+    package: "etcd-server",
+}];
+
 /// What a real node needs.
 pub(crate) const NODE: &[Tool] = &[
     Tool {

@@ -5,6 +5,7 @@
 mod bench;
 mod build;
 mod cluster;
+mod etcd;
 mod image;
 mod install;
 mod kubectl;

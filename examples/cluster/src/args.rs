@@ -23,6 +23,15 @@ pub(crate) struct Args {
     /// Objects are kept in: embedded (DATA_DIR), memory, etcd=URL[,URL]
     #[arg(long, default_value = "embedded")]
     pub(crate) store: StoreKind,
+    /// Certificate authority of etcd's servers, in PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) etcd_cafile: Option<PathBuf>,
+    /// Certificate to show to etcd, in PEM
+    #[arg(long, value_name = "FILE", requires = "etcd_keyfile")]
+    pub(crate) etcd_certfile: Option<PathBuf>,
+    /// Key of that certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "etcd_certfile")]
+    pub(crate) etcd_keyfile: Option<PathBuf>,
     /// Use this containerd rather than one of the cluster's own
     #[arg(long, value_name = "PATH")]
     pub(crate) containerd_socket: Option<PathBuf>,

@@ -2,22 +2,20 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use k8s_apiserver::{
     ApiServer, User,
-    metrics::Metrics,
     pki::{Pki, PkiOptions},
 };
 use k8s_runtime::{Context, Hub, SystemClock};
-use k8s_store::{Store, StoreError, embedded::EmbeddedStore, memory::MemoryStore};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::{Args, Part, StoreKind},
+    args::{Args, Part},
     identity, keys,
     layout::Layout,
-    network,
+    network, storage,
 };
 
 /// A running API server and what is needed to be its client.
@@ -45,7 +43,7 @@ impl ControlPlane {
             ..PkiOptions::default()
         };
         let pki = Pki::load_or_create(layout.root(), &options).context("certificates")?;
-        let (store, metrics) = open(&args.store, layout).await?;
+        let (store, metrics) = storage::open(args, layout).await?;
         let stopping = CancellationToken::new();
         let server = ApiServer::builder(store)
             .advertise(advertise, args.port)
@@ -105,33 +103,6 @@ impl ControlPlane {
             let scheduler =
                 k8s_scheduler::Scheduler::builder(self.context(identity::scheduler())).build();
             tasks.spawn(async move { scheduler.run().await });
-        }
-    }
-}
-
-/// Opens what `--store` names, and makes its figures visible under `/metrics`.
-async fn open(kind: &StoreKind, layout: &Layout) -> Result<(Arc<dyn Store>, Metrics)> {
-    match kind {
-        StoreKind::Memory => Ok((Arc::new(MemoryStore::new()), Metrics::default())),
-        StoreKind::Embedded => {
-            let store = match EmbeddedStore::open(layout.store()).await {
-                Ok(store) => Arc::new(store),
-                Err(error @ StoreError::Locked { .. }) => return Err(error.into()),
-                Err(error) => return Err(error).context("cannot open the store"),
-            };
-            let watched = store.clone();
-            let metrics = Metrics::default().counter(
-                "store_fsyncs_total",
-                "Calls of fsync by the embedded store.",
-                move || watched.stats().fsyncs,
-            );
-            Ok((store, metrics))
-        }
-        StoreKind::Etcd(urls) => {
-            bail!(
-                "--store etcd={}: this build has no etcd engine yet; use embedded or memory",
-                urls.join(",")
-            )
         }
     }
 }

@@ -14,6 +14,7 @@ mod node;
 mod progress;
 mod ready;
 mod run;
+mod storage;
 mod teardown;
 mod worker;
 

@@ -10,14 +10,12 @@ use crate::{
 
 /// Answers with the object from the cache: bytes copied, the revision spliced in.
 pub(crate) async fn get(call: &Call) -> Result<Response, ApiError> {
-    call.registry
-        .refresh(call.info.param("resourceVersion"))
-        .await?;
-    let row = &call.resource.row;
     let (namespace, name) = (call.namespace(), call.info.name.as_str());
+    let revision = call.info.param("resourceVersion");
     let stored = call
         .registry
-        .get(&row.group, &row.plural, namespace, name)
+        .fetch(&call.resource, namespace, name, revision)
+        .await?
         .ok_or_else(|| ApiError::not_found(call.resource.name(), name))?;
     let answer = match &call.subresource {
         Some(subresource) if subresource.serves == Serves::Scale => {

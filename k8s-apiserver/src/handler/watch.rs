@@ -16,9 +16,7 @@ use serde_json::json;
 use super::{Call, Encoding, Format, Shape, respond, table};
 use crate::{
     ApiError, BoxError, Response, body,
-    registry::{
-        Entry, EntryCodec, Registry, Resource, Selection, Stored, is_bucketed, key, parse_revision,
-    },
+    registry::{Entry, EntryCodec, Resource, Selection, Stored, is_bucketed, key, parse_revision},
     status::Status,
 };
 
@@ -48,9 +46,6 @@ pub(crate) async fn watch(call: Call) -> Result<Response, ApiError> {
     }
     let bookmarks = call.info.flag("allowWatchBookmarks");
     let start = start(&call, bookmarks)?;
-    call.registry
-        .refresh(call.info.param("resourceVersion"))
-        .await?;
     let selection = call.selection()?;
     let bucket = bucket(&selection);
     let lifetime = lifetime(&call)?;
@@ -61,7 +56,7 @@ pub(crate) async fn watch(call: Call) -> Result<Response, ApiError> {
         (name.is_empty() || entry.name() == name) && selection.selects(entry)
     });
     let prefix = prefix(&call);
-    let (initial, from) = initial(&call.registry, &*selects, &prefix, start);
+    let (initial, from) = initial(&call, &*selects, &prefix, start).await?;
     let request = WatchRequest {
         prefix,
         from,
@@ -146,18 +141,21 @@ fn start(call: &Call, bookmarks: bool) -> Result<Start, ApiError> {
 }
 
 /// The objects to begin with, and the revision after which changes follow.
-fn initial(
-    registry: &Registry,
+async fn initial(
+    call: &Call,
     selects: &(dyn Fn(&Entry) -> bool + Send + Sync),
     prefix: &[u8],
     start: Start,
-) -> (Vec<Arc<Stored>>, Revision) {
+) -> Result<(Vec<Arc<Stored>>, Revision), ApiError> {
+    let (registry, revision) = (&call.registry, call.info.param("resourceVersion"));
     match start {
-        Start::After(revision) => (Vec::new(), revision),
+        Start::After(after) => {
+            registry.refresh(revision).await?;
+            Ok((Vec::new(), after))
+        }
         Start::Everything { .. } => {
             let filter = |stored: &Stored| selects(&stored.entry);
-            let (items, revision, _) = registry.cache().list(prefix, None, None, &filter);
-            (items, revision)
+            registry.select(prefix, revision, &filter).await
         }
     }
 }

@@ -20,6 +20,9 @@ impl From<StoreError> for ApiError {
             }
             // Whoever runs the server has to know, and space may return.
             full @ StoreError::Full { .. } => ApiError::ServiceUnavailable(full.to_string()),
+            StoreError::Unavailable { detail } | StoreError::Unconfirmed { detail } => {
+                ApiError::Timeout(detail)
+            }
             other => ApiError::internal(other),
         }
     }

@@ -1,6 +1,6 @@
 //! Lists: which state of which objects, in pages.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
@@ -10,9 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Registry, Resource, Stored, key};
 use crate::ApiError;
-
-/// How long a read waits for a revision that this server hasn't seen yet.
-const FRESHNESS: Duration = Duration::from_secs(3);
 
 /// How `resourceVersion` of a list is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,27 +87,43 @@ impl Selection {
 }
 
 impl Registry {
-    /// Waits until this server has seen a revision that a client has seen elsewhere. `None`, empty and 0 wait for
-    /// nothing: what this server committed is visible already.
-    pub async fn refresh(&self, revision: Option<&str>) -> Result<(), ApiError> {
-        match revision {
-            None | Some("" | "0") => Ok(()),
-            Some(revision) => self.wait_for(parse_revision(revision)?).await,
+    /// One object as a client asks for it: the newest state for no `resourceVersion`, any for 0, else one that is
+    /// not older than it.
+    pub async fn fetch(
+        &self,
+        resource: &Resource,
+        namespace: &str,
+        name: &str,
+        revision: Option<&str>,
+    ) -> Result<Option<Arc<Stored>>, ApiError> {
+        let key = key::object(&resource.row, namespace, name);
+        match self.refresh(revision).await? {
+            true => Ok(self.cache.get(&key)),
+            false => Ok(self.cache.get_stored(&key).await?),
         }
     }
 
-    async fn wait_for(&self, revision: Revision) -> Result<(), ApiError> {
-        let current = self.cache.revision();
-        if current >= revision {
-            return Ok(());
-        }
-        match tokio::time::timeout(FRESHNESS, self.cache.wait_for(revision)).await {
-            Ok(reached) => Ok(reached?),
-            Err(_) => Err(StoreError::Future {
-                requested: revision,
-                current,
-            }
-            .into()),
+    /// The newest state of what is under a prefix of keys, or for the revision 0 any.
+    pub(crate) async fn select(
+        &self,
+        prefix: &[u8],
+        revision: Option<&str>,
+        filter: &(dyn Fn(&Stored) -> bool + Sync),
+    ) -> Result<(Vec<Arc<Stored>>, Revision), ApiError> {
+        let (items, revision, _) = match self.refresh(revision).await? {
+            true => self.cache.list(prefix, None, None, filter),
+            false => self.cache.list_stored(prefix, None, None, filter).await?,
+        };
+        Ok((items, revision))
+    }
+
+    /// Waits until the cache is as new as a client wants it: as everything committed before if it names no revision,
+    /// as one that it has seen elsewhere if it names that, anyhow if it names 0. `false` if the store has to be read.
+    pub(crate) async fn refresh(&self, revision: Option<&str>) -> Result<bool, ApiError> {
+        match revision {
+            None | Some("") => Ok(self.cache.catch_up().await?),
+            Some("0") => Ok(true),
+            Some(revision) => Ok(self.cache.reach(parse_revision(revision)?).await?),
         }
     }
 
@@ -126,8 +139,18 @@ impl Registry {
         let (at, after) = self.position(request, &prefix).await?;
         let after = after.as_deref();
         let (items, revision, more) = match at {
-            None => self.cache.list(&prefix, after, limit, &filter),
-            Some(at) => self
+            At::Cached => self.cache.list(&prefix, after, limit, &filter),
+            At::Newest => {
+                self.cache
+                    .list_fresh(&prefix, after, limit, &filter)
+                    .await?
+            }
+            At::Stored => {
+                self.cache
+                    .list_stored(&prefix, after, limit, &filter)
+                    .await?
+            }
+            At::Exactly(at) => self
                 .cache
                 .list_at(at, &prefix, after, limit, &filter)
                 .await
@@ -156,30 +179,45 @@ impl Registry {
         })
     }
 
-    /// The state to read (`None` is the newest) and the key behind which to begin.
+    /// The state to read and the key behind which to begin.
     async fn position(
         &self,
         request: &ListRequest,
         prefix: &Bytes,
-    ) -> Result<(Option<Revision>, Option<Vec<u8>>), ApiError> {
+    ) -> Result<(At, Option<Vec<u8>>), ApiError> {
         if !request.continue_token.is_empty() {
             let token = read_token(&request.continue_token)?;
             let after = [prefix, token.start.as_bytes()].concat();
-            let at = Revision(token.rv);
-            return Ok(((at != Revision::ZERO).then_some(at), Some(after)));
+            let at = match Revision(token.rv) {
+                Revision::ZERO => At::Newest,
+                at => At::Exactly(at),
+            };
+            return Ok((at, Some(after)));
         }
-        match request.revision {
-            None => Ok((None, None)),
-            Some((revision, RevisionMatch::NotOlderThan)) => {
-                self.wait_for(revision).await?;
-                Ok((None, None))
-            }
-            Some((revision, RevisionMatch::Exact)) => {
-                self.wait_for(revision).await?;
-                Ok((Some(revision), None))
-            }
-        }
+        let at = match request.revision {
+            None => At::Newest,
+            Some((Revision::ZERO, RevisionMatch::NotOlderThan)) => At::Cached,
+            Some((revision, matching)) => match (matching, self.cache.reach(revision).await?) {
+                (RevisionMatch::Exact, _) => At::Exactly(revision),
+                (RevisionMatch::NotOlderThan, true) => At::Cached,
+                (RevisionMatch::NotOlderThan, false) => At::Stored,
+            },
+        };
+        Ok((at, None))
     }
+}
+
+/// Which state a list is of.
+#[derive(Debug, Clone, Copy)]
+enum At {
+    /// The cache's.
+    Cached,
+    /// The newest, whoever wrote it.
+    Newest,
+    /// The store's: the cache is not known to have come so far.
+    Stored,
+    /// That of a revision.
+    Exactly(Revision),
 }
 
 /// A revision as clients send it.

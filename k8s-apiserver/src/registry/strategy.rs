@@ -3,7 +3,7 @@
 //! A strategy is pure: it edits trees and answers questions, and what it wants written beside the object it returns
 //! as [`Effects`]. Defaults and validation are not here but in `k8s_apimachinery::api`, so that clients can use them.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use k8s_apimachinery::{
@@ -69,6 +69,11 @@ pub trait Strategy: Send + Sync + 'static {
             "" | "scale" => keep(new, old, &["status"]),
             _ => {}
         }
+    }
+
+    /// How long an object stays after it was written last; `None` is until it is deleted.
+    fn ttl(&self) -> Option<Duration> {
+        None
     }
 
     /// The paths that field selectors may name, beside `metadata.name` and `metadata.namespace`.

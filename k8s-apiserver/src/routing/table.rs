@@ -131,9 +131,9 @@ async fn connect(
     info: &RequestInfo,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let row = &resource.row;
     let stored = registry
-        .get(&row.group, &row.plural, &info.namespace, &info.name)
+        .fetch(resource, &info.namespace, &info.name, None)
+        .await?
         .ok_or_else(|| ApiError::not_found(resource.name(), &info.name))?;
     let connector = registry.config().connector.as_ref().ok_or_else(|| {
         ApiError::ServiceUnavailable("this server is not connected to any node".to_owned())

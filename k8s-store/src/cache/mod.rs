@@ -8,6 +8,7 @@
 //! gone, its stream ends with [`StoreError::Compacted`](crate::StoreError::Compacted).
 
 mod codec;
+mod fresh;
 mod inbox;
 mod pump;
 mod registry;

@@ -1,3 +1,4 @@
+mod fresh;
 mod life;
 mod read;
 mod watch;

@@ -39,7 +39,7 @@ pub type Listing<E> = (Vec<Arc<Cached<E>>>, Revision, bool);
 /// Everything under a prefix of a store, ready to be read and watched. Clones share it; when the
 /// last one is dropped its task stops and its watchers end.
 pub struct WatchCache<C: Codec> {
-    shared: Arc<Shared<C>>,
+    pub(super) shared: Arc<Shared<C>>,
     _running: Arc<DropGuard>,
 }
 
@@ -76,12 +76,13 @@ impl<C: Codec> WatchCache<C> {
         self.shared.wait_for(revision).await
     }
 
-    /// Commits to the store; when it answers `Committed`, the write is visible in this cache.
+    /// Commits to the store; when it answers `Committed`, the write is visible in this cache, unless
+    /// the store is shared and its word is slow to come: then it is visible to fresh reads.
     /// If the cache stops in between, its error says so although the write has been done.
     pub async fn commit(&self, txn: Txn) -> Result<TxnOutcome, StoreError> {
         let outcome = self.shared.store.commit(txn).await?;
         if let TxnOutcome::Committed(revision) = &outcome {
-            self.wait_for(*revision).await?;
+            self.approach(*revision).await?;
         }
         Ok(outcome)
     }
@@ -121,6 +122,9 @@ impl<C: Codec> WatchCache<C> {
         let tree = match past {
             Ok(past) => past.tree(),
             Err(StoreError::Compacted { .. }) => self.load_at(revision, prefix).await?,
+            Err(StoreError::Future { .. }) if self.shared.store.is_shared() => {
+                self.load_at(revision, prefix).await?
+            }
             Err(error) => return Err(error),
         };
         Ok(select(&tree, revision, prefix, after, limit, filter))
@@ -132,7 +136,9 @@ impl<C: Codec> WatchCache<C> {
     }
 
     /// Changes from a retained revision on. [`StoreError::Compacted`] if it is not retained,
-    /// [`StoreError::Future`] if it is yet to come. Needs a tokio runtime if bookmarks are asked for.
+    /// [`StoreError::Future`] if it is yet to come. On a shared store the cache can't tell that from
+    /// its own lag: then the watch begins where the revision does, and [`WatchCache::reach`] tells
+    /// beforehand. Needs a tokio runtime if bookmarks are asked for.
     pub fn watch(&self, request: WatchRequest<C::Entry>) -> Result<Watcher<C>, StoreError> {
         Watcher::new(Arc::clone(&self.shared), request)
     }
@@ -161,7 +167,7 @@ impl<C: Codec> WatchCache<C> {
     }
 }
 
-fn select<E>(
+pub(super) fn select<E>(
     tree: &Tree<Cached<E>>,
     revision: Revision,
     prefix: &[u8],

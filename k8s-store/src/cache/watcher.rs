@@ -17,7 +17,7 @@ use super::{
     registry::Place,
     shared::Shared,
 };
-use crate::{Revision, StoreError};
+use crate::{Revision, StoreError, version::timeline::Sequence};
 
 /// How many changes a watcher looks at per turn while it catches up.
 const CATCH_UP: usize = 4_096;
@@ -114,7 +114,7 @@ impl<C: Codec> Watcher<C> {
         shared: Arc<Shared<C>>,
         request: WatchRequest<C::Entry>,
     ) -> Result<Self, StoreError> {
-        let start = shared.timeline().after(request.from)?;
+        let start = start(&shared, request.from)?;
         let inbox = Arc::new(Inbox::new(start, shared.options.inbox));
         let (prefix, bucket) = (request.prefix.clone(), request.bucket.clone());
         let place = shared.join(prefix, bucket, Arc::clone(&inbox))?;
@@ -155,6 +155,9 @@ impl<C: Codec> Watcher<C> {
 
     /// What this watcher sees of a change.
     fn see(&self, change: &CacheChange<C::Entry>) -> Option<CacheEvent<C::Entry>> {
+        if change.revision <= self.request.from {
+            return None; // it began ahead of the cache
+        }
         let selected = |side: &Option<Arc<Cached<C::Entry>>>| {
             side.as_ref()
                 .filter(|object| self.selects(&object.entry))
@@ -178,6 +181,15 @@ impl<C: Codec> Watcher<C> {
             buckets.contains(wanted)
         });
         in_bucket && (self.request.filter)(entry)
+    }
+}
+
+/// The first change to look at. Who shares a store may have heard of a revision before the cache has.
+fn start<C: Codec>(shared: &Shared<C>, from: Revision) -> Result<Sequence, StoreError> {
+    let timeline = shared.timeline();
+    match shared.store.is_shared() {
+        true => timeline.after(from.min(timeline.current())),
+        false => timeline.after(from),
     }
 }
 
@@ -210,6 +222,7 @@ impl<C: Codec> Stream for Watcher<C> {
                         return Poll::Pending;
                     };
                     ready!(interval.poll_tick(cx));
+                    let settled = settled.max(this.request.from);
                     return Poll::Ready(Some(Ok(CacheEvent::Bookmark(settled))));
                 }
             };

@@ -16,7 +16,10 @@ use super::{
     log::{Place, SNAPSHOT, Segment, TEMPORARY, name},
     record::Encoder,
 };
-use crate::{KeyValue, Revision, StoreError, version::tree::Tree};
+use crate::{
+    KeyValue, Revision, StoreError,
+    version::{deadline::Deadlines, tree::Tree},
+};
 
 /// How much is written between two fsyncs: small, so that the log's own fsyncs don't wait long.
 const CHUNK: usize = 4 << 20;
@@ -29,12 +32,17 @@ pub(super) struct Rewrite {
 
 impl Rewrite {
     /// Starts to write the state as of a revision.
-    pub(super) fn start(place: Place, tree: Tree<KeyValue>, at: Revision) -> Self {
+    pub(super) fn start(
+        place: Place,
+        tree: Tree<KeyValue>,
+        deadlines: Deadlines,
+        at: Revision,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let work = move || {
             let temporary = place.dir.join(name(at, TEMPORARY));
-            let result = write(&place, &tree, at, &temporary, &stopped);
+            let result = write(&place, &tree, &deadlines, at, &temporary, &stopped);
             if !matches!(result, Ok(Some(_))) {
                 let _ = place.files.remove(&temporary); // else the next opening does it
             }
@@ -74,6 +82,7 @@ impl Drop for Rewrite {
 fn write(
     place: &Place,
     tree: &Tree<KeyValue>,
+    deadlines: &Deadlines,
     at: Revision,
     temporary: &Path,
     stop: &AtomicBool,
@@ -103,7 +112,7 @@ fn write(
             out: &mut chunk,
             durable: 0,
         }
-        .entry(kv);
+        .entry(kv, deadlines);
         if chunk.len() >= CHUNK {
             flush(&mut chunk)?;
             if stop.load(Relaxed) {

@@ -15,6 +15,7 @@ use tokio::{
 };
 
 use super::{
+    expiry::Expiry,
     file::{Disk, Files},
     lock::Lock,
     log::{Counters, Place},
@@ -125,6 +126,7 @@ impl EmbeddedStore {
         let Recovered {
             timeline,
             log,
+            deadlines,
             live_bytes,
         } = recover::open(place, options.retention)?;
         counters.live_bytes.store(live_bytes, Relaxed);
@@ -133,6 +135,7 @@ impl EmbeddedStore {
             ledger: Arc::clone(&ledger),
             log,
             clock: Clock::new(options.retention),
+            expiry: Expiry::new(deadlines),
             options,
             live_bytes,
             rewrite: None,
@@ -242,5 +245,13 @@ impl Store for EmbeddedStore {
 
     async fn size(&self) -> Result<u64, StoreError> {
         Ok(self.stats().disk_bytes)
+    }
+
+    /// A full disk is not ill health: it shows with the writes that it refuses.
+    async fn health(&self) -> Result<(), StoreError> {
+        match &self.requests {
+            Some(requests) if !requests.is_closed() => Ok(()),
+            _ => Err(StoreError::Closed),
+        }
     }
 }

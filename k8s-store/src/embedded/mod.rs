@@ -17,6 +17,7 @@
 
 mod compact;
 mod engine;
+mod expiry;
 mod file;
 mod lock;
 mod log;

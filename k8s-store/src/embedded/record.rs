@@ -13,7 +13,13 @@ use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
 
-use crate::{KeyValue, Op, Revision, version::timeline::Change};
+use crate::{
+    KeyValue, Op, Revision,
+    version::{
+        deadline::{Deadlines, Lifetimes, Moment},
+        timeline::Change,
+    },
+};
 
 /// Length and checksum.
 pub(super) const HEADER: usize = 8;
@@ -33,9 +39,9 @@ pub(super) enum Record {
     /// The first of every file: the revision whose state the file continues, or holds.
     Start(Revision),
     /// A transaction.
-    Commit(Revision, Vec<Op>),
-    /// One live key, in a snapshot.
-    Entry(KeyValue),
+    Commit(Revision, Vec<Op>, Lifetimes),
+    /// One live key, in a snapshot, and when it goes.
+    Entry(KeyValue, Option<Moment>),
     /// History up to and including this revision was given up.
     Compacted(Revision),
     /// The store was closed, or the snapshot is complete: all before it is durable.
@@ -47,9 +53,13 @@ const COMMIT: u8 = 2;
 const ENTRY: u8 = 3;
 const COMPACTED: u8 = 4;
 const SEALED: u8 = 5;
+/// An entry behind its deadline.
+const ENTRY_UNTIL: u8 = 6;
 
 const PUT: u8 = 1;
 const DELETE: u8 = 2;
+/// A put behind its deadline.
+const PUT_UNTIL: u8 = 3;
 
 /// Writes records one after another into a buffer.
 pub(super) struct Encoder<'a> {
@@ -65,14 +75,29 @@ impl Encoder<'_> {
         });
     }
 
-    /// The changes of one transaction.
-    pub(super) fn commit(&mut self, revision: Revision, changes: &[Arc<Change<KeyValue>>]) {
+    /// The changes of one transaction, and the deadlines that it sets.
+    pub(super) fn commit(
+        &mut self,
+        revision: Revision,
+        changes: &[Arc<Change<KeyValue>>],
+        lifetimes: &Lifetimes,
+    ) {
+        let deadline = |key: &Bytes| {
+            let lifetime = lifetimes.iter().find(|(of, _)| of == key);
+            lifetime.and_then(|(_, deadline)| *deadline)
+        };
         self.frame(COMMIT, |out| {
             out.put_u64_le(revision.0);
             for change in changes {
                 match (&change.current, &change.previous) {
                     (Some(kv), _) => {
-                        out.put_u8(PUT);
+                        match deadline(&kv.key) {
+                            None => out.put_u8(PUT),
+                            Some(at) => {
+                                out.put_u8(PUT_UNTIL);
+                                out.put_u64_le(at);
+                            }
+                        }
                         put_bytes(out, &kv.key);
                         put_bytes(out, &kv.value);
                     }
@@ -86,8 +111,13 @@ impl Encoder<'_> {
         });
     }
 
-    pub(super) fn entry(&mut self, kv: &KeyValue) {
-        self.frame(ENTRY, |out| {
+    pub(super) fn entry(&mut self, kv: &KeyValue, deadlines: &Deadlines) {
+        let deadline = deadlines.get(&kv.key);
+        let tag = deadline.map_or(ENTRY, |_| ENTRY_UNTIL);
+        self.frame(tag, |out| {
+            if let Some(at) = deadline {
+                out.put_u64_le(at);
+            }
             out.put_u64_le(kv.created.0);
             out.put_u64_le(kv.modified.0);
             put_bytes(out, &kv.key);
@@ -141,18 +171,19 @@ pub(super) fn decode(mut body: Bytes) -> Option<Record> {
         }
         COMMIT => {
             let at = revision(&mut body)?;
-            let mut ops = Vec::new();
+            let (mut ops, mut lifetimes) = (Vec::new(), Lifetimes::new());
             while body.has_remaining() {
-                ops.push(op(&mut body)?);
+                let (op, deadline) = op(&mut body)?;
+                lifetimes.push((op.key().clone(), deadline));
+                ops.push(op);
             }
-            Record::Commit(at, ops)
+            Record::Commit(at, ops, lifetimes)
         }
-        ENTRY => Record::Entry(KeyValue {
-            created: revision(&mut body)?,
-            modified: revision(&mut body)?,
-            key: bytes(&mut body)?,
-            value: bytes(&mut body)?,
-        }),
+        ENTRY => Record::Entry(entry(&mut body)?, None),
+        ENTRY_UNTIL => {
+            let deadline = body.try_get_u64_le().ok()?;
+            Record::Entry(entry(&mut body)?, Some(deadline))
+        }
         COMPACTED => Record::Compacted(revision(&mut body)?),
         SEALED => Record::Sealed,
         _ => return None,
@@ -195,13 +226,30 @@ fn bytes(body: &mut Bytes) -> Option<Bytes> {
     (length <= body.len()).then(|| body.split_to(length))
 }
 
-fn op(body: &mut Bytes) -> Option<Op> {
-    match body.try_get_u8().ok()? {
-        PUT => Some(Op::Put {
-            key: bytes(body)?,
-            value: bytes(body)?,
-        }),
-        DELETE => Some(Op::Delete { key: bytes(body)? }),
+fn entry(body: &mut Bytes) -> Option<KeyValue> {
+    Some(KeyValue {
+        created: revision(body)?,
+        modified: revision(body)?,
+        key: bytes(body)?,
+        value: bytes(body)?,
+    })
+}
+
+/// One write, and when what it puts goes.
+fn op(body: &mut Bytes) -> Option<(Op, Option<Moment>)> {
+    let tag = body.try_get_u8().ok()?;
+    let deadline = match tag {
+        PUT_UNTIL => Some(body.try_get_u64_le().ok()?),
         _ => None,
-    }
+    };
+    let key = bytes(body)?;
+    let op = match tag {
+        PUT | PUT_UNTIL => Op::Put {
+            value: bytes(body)?,
+            key,
+        },
+        DELETE => Op::Delete { key },
+        _ => return None,
+    };
+    Some((op, deadline))
 }

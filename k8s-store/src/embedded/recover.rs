@@ -17,13 +17,15 @@ use super::{
 };
 use crate::{
     KeyValue, Retention, Revision, StoreError,
-    version::{timeline::Timeline, tree::Tree},
+    version::{deadline::Deadlines, timeline::Timeline, tree::Tree},
 };
 
 /// What a directory holds.
 pub(super) struct Recovered {
     pub(super) timeline: Timeline<KeyValue>,
     pub(super) log: Log,
+    /// Some may be over already.
+    pub(super) deadlines: Deadlines,
     /// What a log of nothing but live data would take.
     pub(super) live_bytes: u64,
 }
@@ -36,6 +38,7 @@ pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, Stor
         place,
         timeline,
         retention,
+        deadlines: Deadlines::default(),
         segments: Vec::new(),
     };
     if let Some(base) = snapshot {
@@ -52,6 +55,7 @@ pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, Stor
     let Replay {
         place,
         timeline,
+        deadlines,
         segments,
         ..
     } = replay;
@@ -65,6 +69,7 @@ pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, Stor
     Ok(Recovered {
         timeline,
         log,
+        deadlines,
         live_bytes,
     })
 }
@@ -114,6 +119,7 @@ struct Replay {
     place: Place,
     timeline: Timeline<KeyValue>,
     retention: Retention,
+    deadlines: Deadlines,
     segments: Vec<Segment>,
 }
 
@@ -127,7 +133,12 @@ impl Replay {
             let at = reader.offset;
             match reader.next()? {
                 Next::Record(Record::Start(start)) if at == 0 && start == base => (),
-                Next::Record(Record::Entry(kv)) if at > 0 => drop(tree.insert(kv.into())),
+                Next::Record(Record::Entry(kv, deadline)) if at > 0 => {
+                    if deadline.is_some() {
+                        self.deadlines.set(kv.key.clone(), deadline);
+                    }
+                    tree.insert(kv.into());
+                }
                 Next::Record(Record::Sealed) if at > 0 => sealed = true,
                 Next::Record(_) => return Err(reader.corrupt(at, "record out of place")),
                 Next::End => return Err(reader.corrupt(at, "the snapshot is cut short")),
@@ -195,11 +206,14 @@ impl Replay {
     /// Whether the record can follow what was read so far.
     fn apply(&mut self, record: Record) -> bool {
         match record {
-            Record::Commit(revision, ops) if revision == self.timeline.current().next() => {
+            Record::Commit(revision, ops, lifetimes)
+                if revision == self.timeline.current().next() =>
+            {
                 let mut draft = self.timeline.take_draft();
                 draft.revision = revision;
                 ops.into_iter().for_each(|op| draft.apply(op));
                 self.timeline.publish(draft);
+                self.deadlines.extend(lifetimes);
                 let slack = self.retention.changes / 16;
                 if self.timeline.depth() > self.retention.changes.saturating_add(slack)
                     && let Some(upto) = self.timeline.excess(self.retention.changes)

@@ -1,7 +1,8 @@
-//! What happens to the files: damage, full and failing disks, rewriting, power cuts.
+//! What happens to the files: damage, full and failing disks, rewriting, power cuts, deadlines.
 
 mod damage;
 mod disk;
+mod expiry;
 mod fault;
 mod rewrite;
 

@@ -12,12 +12,18 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     compact::Rewrite,
     engine::EmbeddedOptions,
+    expiry::{self, Expiry},
     log::{Failure, Log},
     record::{Encoder, MAX_LENGTH, OVERHEAD},
 };
 use crate::{
     KeyValue, Op, Revision, StoreError, Txn, TxnOutcome,
-    version::{ledger::Ledger, retention::Clock, timeline::Draft},
+    version::{
+        deadline::{self, Lifetimes},
+        ledger::Ledger,
+        retention::Clock,
+        timeline::Draft,
+    },
 };
 
 /// How many requests travel together at most.
@@ -43,6 +49,7 @@ pub(super) struct Writer {
     pub(super) ledger: Arc<Ledger>,
     pub(super) log: Log,
     pub(super) clock: Clock,
+    pub(super) expiry: Expiry,
     pub(super) options: EmbeddedOptions,
     pub(super) live_bytes: u64,
     pub(super) rewrite: Option<Rewrite>,
@@ -54,7 +61,7 @@ impl Writer {
     /// Serves requests until all senders are gone, or until nothing can be trusted any more.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut waiting = Vec::with_capacity(BATCH);
-        while requests.blocking_recv_many(&mut waiting, BATCH) > 0 {
+        while self.expiry.receive(&mut requests, &mut waiting, BATCH) {
             let begun = Instant::now();
             let answered = waiting.len();
             let mut rest = waiting.drain(..).peekable();
@@ -78,6 +85,8 @@ impl Writer {
         let mut draft = self.ledger.draft();
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut compactions = Vec::new();
+        let mut lifetimes = Lifetimes::new();
+        let now = expiry::now();
         let mut records = Vec::new();
         let mut encoder = Encoder {
             out: &mut records,
@@ -88,7 +97,12 @@ impl Writer {
         {
             match request {
                 Request::Commit(txn, answer) => {
-                    outcomes.push((answer, stage(txn, &mut draft, &mut encoder)));
+                    let set = deadline::lifetimes(&txn.ops, now);
+                    let outcome = stage(txn, &set, &mut draft, &mut encoder);
+                    if let Ok(TxnOutcome::Committed(_)) = &outcome {
+                        lifetimes.extend(set);
+                    }
+                    outcomes.push((answer, outcome));
                 }
                 Request::Compact(at, answer) => {
                     // Of what is staged here nothing is readable yet.
@@ -106,6 +120,7 @@ impl Writer {
         match appended {
             Ok(()) => {
                 self.publish(draft, outcomes.len());
+                self.expiry.deadlines.extend(lifetimes);
                 for (answer, outcome) in outcomes {
                     let _ = answer.send(outcome); // whoever stopped waiting doesn't mind
                 }
@@ -157,7 +172,8 @@ impl Writer {
             match self.log.rotate(revision) {
                 Ok(()) => {
                     let place = self.log.place.clone();
-                    self.rewrite = Some(Rewrite::start(place, tree, revision));
+                    let deadlines = self.expiry.deadlines.clone();
+                    self.rewrite = Some(Rewrite::start(place, tree, deadlines, revision));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot begin to rewrite the log");
@@ -224,6 +240,7 @@ fn gather(requests: &mpsc::Receiver<Request>, answered: usize, last: Duration) {
 /// Judges a transaction and, if it changes something, encodes it.
 fn stage(
     txn: Txn,
+    lifetimes: &Lifetimes,
     draft: &mut Draft<KeyValue>,
     encoder: &mut Encoder<'_>,
 ) -> Result<TxnOutcome, StoreError> {
@@ -237,17 +254,17 @@ fn stage(
     let before = draft.changes.len();
     let outcome = draft.stage(txn);
     if draft.changes.len() > before {
-        encoder.commit(draft.revision, &draft.changes[before..]);
+        encoder.commit(draft.revision, &draft.changes[before..], lifetimes);
     }
     outcome
 }
 
 fn op_size(op: &Op) -> usize {
     let payload = match op {
-        Op::Put { key, value } => key.len() + value.len(),
+        Op::Put { key, value } | Op::PutFor { key, value, .. } => key.len() + value.len(),
         Op::Delete { key } => key.len(),
     };
-    payload + 9
+    payload + 17
 }
 
 /// What a live key takes in a log of nothing but live keys.

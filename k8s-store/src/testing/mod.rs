@@ -9,12 +9,15 @@
 //! # });
 //! ```
 //!
-//! Each check asks for a fresh, empty store. The checks are public one by one for what keeps only a
+//! Each check asks for a fresh, empty store; [`Apart`] makes one of a part of a server. The checks are public one by one for what keeps only a
 //! part of the promises: [`ThroughCache`] keeps all but those about compaction and about how the
 //! changes of a transaction travel together.
 
+mod apart;
 mod concurrency;
+mod expiry;
 mod history;
+pub mod linear;
 mod range;
 mod through_cache;
 mod transaction;
@@ -25,7 +28,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures::StreamExt;
 
+pub use apart::Apart;
 pub use concurrency::{counters_lose_no_update, watchers_see_one_order};
+pub use expiry::{keys_go_when_their_time_is_over, writing_again_ends_the_old_time};
 pub use history::{compaction_forgets, compaction_spares_the_present, old_revisions_can_be_read};
 pub use range::{pages_continue, ranges_select_and_count};
 pub use through_cache::ThroughCache;
@@ -60,8 +65,11 @@ pub async fn contract(make: impl AsyncFn() -> Arc<dyn Store>) {
     watches_replay(&*make().await).await;
     watches_select(&*make().await).await;
     watches_progress(&*make().await).await;
+    keys_go_when_their_time_is_over(&*make().await).await;
+    writing_again_ends_the_old_time(&*make().await).await;
     counters_lose_no_update(make().await).await;
     watchers_see_one_order(make().await).await;
+    linear::histories_are_linearizable(make().await).await;
 }
 
 /// How long a check waits for what must come.
@@ -75,6 +83,14 @@ fn put(key: &str, value: &str) -> Op {
     Op::Put {
         key: bytes(key),
         value: bytes(value),
+    }
+}
+
+fn put_for(key: &str, value: &str, ttl: Duration) -> Op {
+    Op::PutFor {
+        key: bytes(key),
+        value: bytes(value),
+        ttl,
     }
 }
 

@@ -68,26 +68,33 @@ fn plain(cached: &Cached<Bytes>) -> KeyValue {
 #[async_trait]
 impl Store for ThroughCache {
     async fn get(&self, key: &[u8]) -> Result<(Option<KeyValue>, Revision), StoreError> {
-        let (found, revision, _) = self
-            .cache
-            .list(key, None, Some(1), &|cached| cached.key == key);
+        let is_key = |cached: &Cached<Bytes>| cached.key == key;
+        let (found, revision, _) = self.cache.list_fresh(key, None, Some(1), &is_key).await?;
         Ok((found.first().map(|cached| plain(cached)), revision))
     }
 
     async fn range(&self, range: Range) -> Result<Page, StoreError> {
-        let at = range.at.unwrap_or(self.cache.revision());
-        let after = range.after.as_deref();
-        let listed = self
-            .cache
-            .list_at(at, &range.prefix, after, None, &|_| true)
-            .await?;
-        let mut items: Vec<_> = listed.0.iter().map(|cached| plain(cached)).collect();
+        let (prefix, after) = (&range.prefix, range.after.as_deref());
+        let (found, revision, _) = match range.at {
+            None => {
+                self.cache
+                    .list_fresh(prefix, after, None, &|_| true)
+                    .await?
+            }
+            Some(at) => {
+                self.cache.reach(at).await?;
+                self.cache
+                    .list_at(at, prefix, after, None, &|_| true)
+                    .await?
+            }
+        };
+        let mut items: Vec<_> = found.iter().map(|cached| plain(cached)).collect();
         let all = items.len();
         items.truncate(range.limit.unwrap_or(all));
         Ok(Page {
             remaining: all - items.len(),
             items,
-            revision: at,
+            revision,
         })
     }
 
@@ -101,6 +108,7 @@ impl Store for ThroughCache {
             bookmarks: true,
             ..WatchRequest::new(prefix.clone(), from)
         };
+        self.cache.reach(from).await?;
         let watcher = self.cache.watch(request)?;
         // The cache doesn't report previous values, but what it reports must add up.
         let (before, ..) = self
@@ -152,11 +160,18 @@ impl Store for ThroughCache {
     }
 
     async fn revisions(&self) -> Result<(Revision, Revision), StoreError> {
-        let (_, compacted) = self.store.revisions().await?;
-        Ok((self.cache.revision(), compacted))
+        self.store.revisions().await
     }
 
     async fn size(&self) -> Result<u64, StoreError> {
         self.store.size().await
+    }
+
+    fn is_shared(&self) -> bool {
+        self.store.is_shared()
+    }
+
+    async fn request_progress(&self) -> Result<bool, StoreError> {
+        self.store.request_progress().await
     }
 }

@@ -1,7 +1,9 @@
 //! What watches promise.
 
+use std::time::Duration;
+
 use super::{bytes, delete, events, item, kv, put, write};
-use crate::{Event, Revision, Store, StoreError, WatchItem};
+use crate::{Event, Revision, Store, StoreError, WatchItem, WatchStream};
 
 /// A watch delivers what happened after its revision, then what happens, each with the state before.
 pub async fn watches_replay(store: &dyn Store) {
@@ -57,14 +59,16 @@ pub async fn watches_select(store: &dyn Store) {
     assert_eq!(keys, [(1, b"b/1".as_slice()), (2, b"b/1"), (2, b"b/3")]);
 }
 
-/// A watch of a quiet prefix says how far it has come, but only when nothing is outstanding.
+/// A watch of a quiet prefix says on request how far it has come, but only when nothing is outstanding;
+/// one that can't tell keeps silent.
 pub async fn watches_progress(store: &dyn Store) {
     let mut watch = store.watch(bytes("quiet/"), Revision::ZERO).await.unwrap();
     for _ in 0..3 {
         write(store, vec![put("loud/a", "x")]).await;
     }
-    loop {
-        match item(&mut watch).await {
+    let told = store.request_progress().await.unwrap();
+    while told {
+        match progress(store, &mut watch).await {
             WatchItem::Progress(Revision(3)) => break,
             WatchItem::Progress(revision) => assert!(revision < Revision(3)),
             WatchItem::Events(_, events) => panic!("{events:?} are not under the prefix"),
@@ -72,19 +76,36 @@ pub async fn watches_progress(store: &dyn Store) {
     }
     write(store, vec![put("quiet/a", "x")]).await;
     write(store, vec![put("loud/a", "y")]).await;
-    let mut told = Revision(3);
-    let mut seen = false;
-    while told < Revision(5) {
-        match item(&mut watch).await {
+    let (mut reached, mut seen) = (Revision::ZERO, false);
+    while reached < Revision(5) {
+        match progress(store, &mut watch).await {
             WatchItem::Progress(revision) => {
                 assert!(seen || revision < Revision(4), "progress overtook an event");
-                told = revision;
+                assert!(told, "it can't know that");
+                reached = revision;
             }
             WatchItem::Events(revision, _) => {
                 assert_eq!((revision, seen), (Revision(4), false));
                 seen = true;
+                if !told {
+                    return;
+                }
             }
         }
+    }
+}
+
+/// The next item, while progress is asked for again and again.
+async fn progress(store: &dyn Store, watch: &mut WatchStream) -> WatchItem {
+    let ask = async {
+        loop {
+            store.request_progress().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        item = item(watch) => item,
+        () = ask => unreachable!("it asks until something comes"),
     }
 }
 

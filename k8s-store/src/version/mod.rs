@@ -1,8 +1,9 @@
 //! Versioned state in memory: what the engines and the watch cache have in common.
 //!
 //! [`tree`] holds the present, [`timeline`] the changes that led to it, [`retention`] says how many
-//! of them are kept, and [`ledger`] is the read side that both engines share.
+//! of them are kept, [`deadline`] which keys go by themselves, and [`ledger`] is the read side that both engines share.
 
+pub(crate) mod deadline;
 pub(crate) mod ledger;
 pub(crate) mod retention;
 pub(crate) mod timeline;
@@ -32,7 +33,7 @@ impl Draft<KeyValue> {
             ));
         }
         let effective = |op: &Op| match op {
-            Op::Put { .. } => true,
+            Op::Put { .. } | Op::PutFor { .. } => true,
             Op::Delete { key } => self.tree.get(key).is_some(),
         };
         if txn.ops.iter().any(effective) {
@@ -47,7 +48,7 @@ impl Draft<KeyValue> {
     /// Performs one write at the draft's revision.
     pub(crate) fn apply(&mut self, op: Op) {
         match op {
-            Op::Put { key, value } => {
+            Op::Put { key, value } | Op::PutFor { key, value, .. } => {
                 let modified = self.revision;
                 let created = self.tree.get(&key).map_or(modified, |kv| kv.created);
                 self.put(Arc::new(KeyValue {
@@ -69,7 +70,8 @@ impl Draft<KeyValue> {
     }
 }
 
-fn reject_duplicates(ops: &[Op]) -> Result<(), StoreError> {
+/// Every key is written at most once.
+pub(crate) fn reject_duplicates(ops: &[Op]) -> Result<(), StoreError> {
     for (index, op) in ops.iter().enumerate() {
         if ops[..index].iter().any(|earlier| earlier.key() == op.key()) {
             return Err(StoreError::DuplicateKey {

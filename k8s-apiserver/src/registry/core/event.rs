@@ -1,5 +1,7 @@
 //! Event of the core group: also what events of `events.k8s.io` are stored as.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_apimachinery::{
     Object, Value,
@@ -10,6 +12,9 @@ use crate::registry::{KindRow, Strategy, WriteContext, cell};
 
 /// Strategy of `v1` `Event`.
 pub(crate) struct Event;
+
+/// How long an event is kept: Kubernetes' default `--event-ttl`.
+const TTL: Duration = Duration::from_secs(3600);
 
 /// The columns, the same in both groups.
 pub(in crate::registry) static COLUMNS: [ColumnDefinition; 10] = [
@@ -39,6 +44,10 @@ impl Strategy for Event {
     fn prepare_create(&self, _object: &mut Object, _ctx: &WriteContext<'_>) {}
 
     fn prepare_update(&self, _new: &mut Object, _old: &Object, _ctx: &WriteContext<'_>) {}
+
+    fn ttl(&self) -> Option<Duration> {
+        Some(TTL)
+    }
 
     fn selectable(&self) -> &'static [&'static str] {
         &[

@@ -1,5 +1,7 @@
 //! Event of `events.k8s.io`: another form of the core group's events, which are what is stored.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use k8s_apimachinery::{
     Object, Value,
@@ -40,6 +42,10 @@ impl Strategy for Event {
     fn prepare_create(&self, _object: &mut Object, _ctx: &WriteContext<'_>) {}
 
     fn prepare_update(&self, _new: &mut Object, _old: &Object, _ctx: &WriteContext<'_>) {}
+
+    fn ttl(&self) -> Option<Duration> {
+        core::event::Event.ttl()
+    }
 
     fn selectable(&self) -> &'static [&'static str] {
         &[

@@ -24,6 +24,8 @@ impl Registry {
         object: &Object,
         tracking: Tracking,
     ) -> Result<Answer, ApiError> {
+        // What is decided on, such as the namespace, may have been made through another server just now.
+        self.cache.catch_up().await?;
         let is_generated = object.name().is_empty();
         let mut names_tried = 0;
         loop {
@@ -44,7 +46,7 @@ impl Registry {
                     None => Ok(Answer::Tree(new)),
                 };
             }
-            let (op, stored) = put(key.clone(), &new);
+            let (op, stored) = put(write, key.clone(), &new);
             match self.attempt(Compare::Absent(key), op, effects).await? {
                 Attempt::Committed(revision) => return written(stored, revision, &new),
                 Attempt::Lost(Some(_)) => {

@@ -42,7 +42,7 @@ impl Registry {
         write: &Write<'_>,
         options: &DeleteOptions,
     ) -> Result<Deleted, ApiError> {
-        let mut current = self.snapshot(&write.key());
+        let mut current = self.snapshot(&write.key()).await?;
         loop {
             let snapshot = current.ok_or_else(|| write.not_found())?;
             match self.delete_once(write, &snapshot, options).await? {
@@ -80,7 +80,7 @@ impl Registry {
             }
             Step::Mark(new) if options.dry_run => Ok(Ok(Deleted::Going(Answer::Tree(new)))),
             Step::Mark(new) => {
-                let (op, stored) = put(key, &new);
+                let (op, stored) = put(write, key, &new);
                 match self.attempt(compare, op, effects).await? {
                     Attempt::Committed(revision) => {
                         Ok(Ok(Deleted::Going(written(stored, revision, &new)?)))

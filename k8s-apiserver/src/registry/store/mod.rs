@@ -91,13 +91,13 @@ impl Write<'_> {
 }
 
 impl Registry {
-    /// The object as the cache has it, ready to be changed.
-    fn snapshot(&self, key: &[u8]) -> Option<Snapshot> {
-        let stored = self.cache.get(key)?;
-        Some(Snapshot {
+    /// The newest state of an object, ready to be changed.
+    async fn snapshot(&self, key: &[u8]) -> Result<Option<Snapshot>, ApiError> {
+        let stored = self.cache.get_fresh(key).await?;
+        Ok(stored.map(|stored| Snapshot {
             object: stored.entry.object(),
             revision: stored.modified,
-        })
+        }))
     }
 
     /// Commits a change of one key with its effects. The object's own compare comes first.
@@ -149,13 +149,12 @@ fn written(stored: Bytes, revision: Revision, object: &Object) -> Result<Answer,
 }
 
 /// The operation that stores an object, and its bytes.
-fn put(key: Bytes, object: &Object) -> (Op, Bytes) {
-    let value = entry::encode(object);
-    (
-        Op::Put {
-            key,
-            value: value.clone(),
-        },
-        value,
-    )
+fn put(write: &Write<'_>, key: Bytes, object: &Object) -> (Op, Bytes) {
+    let stored = entry::encode(object);
+    let value = stored.clone();
+    let op = match write.resource.strategy.ttl() {
+        None => Op::Put { key, value },
+        Some(ttl) => Op::PutFor { key, value, ttl },
+    };
+    (op, stored)
 }

@@ -61,7 +61,7 @@ impl Registry {
         missing: Missing,
         tracking: Tracking,
     ) -> Result<Updated, ApiError> {
-        let mut current = self.snapshot(&write.key());
+        let mut current = self.snapshot(&write.key()).await?;
         loop {
             let Some(snapshot) = current else {
                 if missing == Missing::NotFound {
@@ -76,7 +76,7 @@ impl Registry {
                         });
                     }
                     Err(ApiError::AlreadyExists { .. }) if !write.options.dry_run => {
-                        current = self.snapshot(&write.key());
+                        current = self.snapshot(&write.key()).await?;
                         continue;
                     }
                     Err(error) => return Err(error),
@@ -134,7 +134,7 @@ impl Registry {
                 Attempt::Lost(now) => Replaced::Lost(now),
             });
         }
-        let (op, stored) = put(key, &new);
+        let (op, stored) = put(write, key, &new);
         Ok(match self.attempt(compare, op, effects).await? {
             Attempt::Committed(revision) => Replaced::Done(written(stored, revision, &new)?),
             Attempt::Lost(now) => Replaced::Lost(now),

@@ -1,5 +1,7 @@
 //! How objects end: grace, finalizers, namespaces.
 
+use std::time::Duration;
+
 use super::*;
 
 const NAMESPACES: &str = "/api/v1/namespaces";
@@ -169,4 +171,24 @@ async fn a_collection_is_deleted_by_selector() {
     let left = api.get(PODS).await.ok();
     assert_eq!(left["items"][0]["metadata"]["name"], "b");
     assert_eq!(left["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_go_an_hour_after_they_were_written_last() {
+    let api = Api::start().await;
+    let events = "/api/v1/namespaces/default/events";
+    let uri = format!("{events}/e");
+    let object = json!({ "kind": "Pod", "namespace": "default", "name": "web" });
+    let event =
+        json!({ "metadata": { "name": "e" }, "involvedObject": object, "reason": "Pulled" });
+    api.post(events, event).await.ok();
+    let half = Duration::from_secs(1800);
+    tokio::time::sleep(half).await;
+    api.patch(&uri, "merge-patch", json!({ "count": 2 }))
+        .await
+        .ok();
+    tokio::time::sleep(half).await;
+    api.get(&uri).await.ok();
+    tokio::time::sleep(half + Duration::from_secs(2)).await;
+    assert_eq!(api.get(&uri).await.status, StatusCode::NOT_FOUND);
 }
