@@ -68,6 +68,7 @@ fn assert_same(got: &Value, sent: &Value, but: &[&str]) {
 async fn what_is_made_is_read_back_and_its_status_comes_separately() {
     for object in GROUPS.into_iter().flat_map(maximal) {
         let api = Api::start().await;
+        allow_admin_access(&api).await;
         let (uri, has_status) = collection(&object);
         let name = object["metadata"]["name"].as_str().unwrap();
         let own = format!("{uri}/{name}");
@@ -88,6 +89,34 @@ async fn what_is_made_is_read_back_and_its_status_comes_separately() {
         }
         api.delete(&own).await.ok();
     }
+}
+
+/// Lets claims of the namespace have devices that others use.
+async fn allow_admin_access(api: &Api) {
+    let label = json!({ "resource.kubernetes.io/admin-access": "true" });
+    let change = json!({ "metadata": { "labels": label } });
+    api.patch("/api/v1/namespaces/default", "merge-patch", change)
+        .await
+        .ok();
+}
+
+#[tokio::test(start_paused = true)]
+async fn admin_access_needs_a_marked_namespace() {
+    let api = Api::start().await;
+    let exactly = json!({ "deviceClassName": "c", "adminAccess": true });
+    let claim = json!({
+        "metadata": { "name": "a" },
+        "spec": { "devices": { "requests": [{ "name": "r", "exactly": exactly }] } },
+    });
+    let claims = "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims";
+    assert_eq!(
+        api.post(claims, claim.clone()).await.failure(),
+        "422 Invalid: ResourceClaim.resource.k8s.io \"a\" is invalid: spec.devices.requests[0].exactly.adminAccess: Forbidden: admin access to devices requires the `resource.kubernetes.io/admin-access: true` label on the containing namespace"
+    );
+    allow_admin_access(&api).await;
+    let made = api.post(claims, claim).await.ok();
+    assert_eq!(table(&api, claims).await, ["a pending"]);
+    assert_eq!(made["status"], json!({}));
 }
 
 /// What `kubectl get` prints, without ages.
