@@ -39,17 +39,15 @@ impl Rules for DeviceTaintRule {
 
 fn check_spec(spec: &Field, old_effect: &str) {
     let selector = spec.get("deviceSelector");
-    let checks: [(&str, fn(&Field)); 3] = [
-        ("driver", check_driver),
-        ("pool", check_pool),
-        ("device", check_label),
-    ];
-    for (field, check) in checks {
+    let check_if_set = |field: &str, check: fn(&Field)| {
         let field = selector.get(field);
         if field.is_set() {
             check(&field);
         }
-    }
+    };
+    check_if_set("driver", check_driver);
+    check_if_set("pool", check_pool);
+    check_if_set("device", check_label);
     taint::check(&spec.get("taint"), old_effect);
 }
 

@@ -1,5 +1,6 @@
 //! Kinds of `resource.k8s.io`: dynamic resource allocation. (A resource is something else in this crate.)
 
+mod admin_access;
 pub(super) mod device_class;
 pub(super) mod device_taint_rule;
 pub(super) mod resource_claim;

@@ -7,7 +7,11 @@ use k8s_apimachinery::{
 };
 use serde_json::json;
 
-use crate::registry::{KindRow, Strategy, SubresourceRow, WriteContext, cell};
+use super::admin_access;
+use crate::{
+    ApiError,
+    registry::{Change, Effects, KindRow, Strategy, SubresourceRow, View, WriteContext, cell},
+};
 
 /// Strategy of `resource.k8s.io/v1` `ResourceClaim`.
 pub(crate) struct ResourceClaim;
@@ -29,6 +33,10 @@ impl Strategy for ResourceClaim {
 
     fn prepare_create(&self, object: &mut Object, _ctx: &WriteContext<'_>) {
         object.set(&["status"], json!({}));
+    }
+
+    fn effects(&self, change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
+        admin_access::check(change, view, "ResourceClaim", &["spec"])
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {

@@ -1,6 +1,10 @@
 //! ResourceClaimTemplate.
 
-use crate::registry::{KindRow, Strategy};
+use super::admin_access;
+use crate::{
+    ApiError,
+    registry::{Change, Effects, KindRow, Strategy, View},
+};
 
 /// Strategy of `resource.k8s.io/v1` `ResourceClaimTemplate`.
 pub(crate) struct ResourceClaimTemplate;
@@ -13,5 +17,9 @@ impl Strategy for ResourceClaimTemplate {
             "ResourceClaimTemplate",
             "resourceclaimtemplates",
         )
+    }
+
+    fn effects(&self, change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiError> {
+        admin_access::check(change, view, "ResourceClaimTemplate", &["spec", "spec"])
     }
 }

@@ -59,7 +59,7 @@ fn date(slice: &mut Object, ctx: &WriteContext<'_>) {
     let mut devices = cell::items(slice, &path).to_vec();
     let taints = devices
         .iter_mut()
-        .filter_map(|device| device["taints"].as_array_mut())
+        .filter_map(|device| device.get_mut("taints")?.as_array_mut())
         .flatten();
     let mut is_dated = false;
     for taint in taints {

@@ -26,7 +26,8 @@ pub(super) fn keep_allocated(new: &mut Object, old: &Object) {
     if has_ports_on_nodes(new) && has_ports_on_nodes(old) {
         keep_node_ports(new, old);
     }
-    if new.get(&["spec", "healthCheckNodePort"]).is_none() && type_of(new) == "LoadBalancer" {
+    let has_port = new.get(&["spec", "healthCheckNodePort"]).is_some();
+    if !has_port && has_health_port(new) && has_health_port(old) {
         keep(new, old, &["spec", "healthCheckNodePort"]);
     }
 }
@@ -55,46 +56,79 @@ fn keep_node_ports(new: &mut Object, old: &Object) {
     }
 }
 
-/// A writer that changes the type need not clear by hand what the new type has no use for.
+/// Whether a service of its type, with its policies, has a use for some fields.
+type Needs = fn(&Object) -> bool;
+
+/// A writer that changes the type, or how traffic goes, need not clear by hand what is of no use any more.
 pub(super) fn drop_unused(new: &mut Object, old: &Object) {
-    if type_of(new) == type_of(old) {
-        return;
-    }
-    let drop_if_same = |new: &mut Object, fields: &[&str]| {
-        for field in fields {
-            let path = ["spec", field];
-            if new.get(&path) == old.get(&path) {
-                new.remove(&path);
-            }
-        }
-    };
-    if type_of(new) == "ExternalName" {
-        drop_if_same(
-            new,
-            &["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"],
-        );
-        drop_if_same(new, &["externalTrafficPolicy", "internalTrafficPolicy"]);
-    }
-    if !has_ports_on_nodes(new) && has_ports_on_nodes(old) {
-        drop_if_same(new, &["externalTrafficPolicy", "healthCheckNodePort"]);
-        let mut ports = cell::items(new, &["spec", "ports"]).to_vec();
-        let same_as_old = |port: &Value| {
-            let old_ports = cell::items(old, &["spec", "ports"]);
-            old_ports
-                .iter()
-                .any(|old| old["nodePort"] == port["nodePort"])
-        };
-        for port in ports.iter_mut().filter(|port| same_as_old(port)) {
-            port.as_object_mut().map(|port| port.remove("nodePort"));
-        }
-        if !ports.is_empty() {
-            new.set(&["spec", "ports"], ports.into());
+    let unused: [(Needs, &[&str]); 4] = [
+        (
+            has_address,
+            &[
+                "clusterIP",
+                "clusterIPs",
+                "ipFamilies",
+                "ipFamilyPolicy",
+                "internalTrafficPolicy",
+            ],
+        ),
+        (has_health_port, &["healthCheckNodePort"]),
+        (
+            is_balanced,
+            &["allocateLoadBalancerNodePorts", "loadBalancerClass"],
+        ),
+        (is_external, &["externalTrafficPolicy"]),
+    ];
+    let before = new.clone();
+    let lost = unused
+        .iter()
+        .filter(|(needs, _)| needs(old) && !needs(&before));
+    for field in lost.flat_map(|(_, fields)| *fields) {
+        let path = ["spec", field];
+        if new.get(&path) == old.get(&path) {
+            new.remove(&path);
         }
     }
-    if type_of(old) == "LoadBalancer" {
-        drop_if_same(new, &["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
+    if has_ports_on_nodes(old) && !has_ports_on_nodes(new) && node_ports(new) == node_ports(old) {
+        drop_node_ports(new);
+    }
+    if is_balanced(old) && !is_balanced(new) {
         new.set(&["status"], json!({"loadBalancer": {}}));
     }
+}
+
+fn node_ports(service: &Object) -> Vec<&Value> {
+    let ports = cell::items(service, &["spec", "ports"]).iter();
+    ports.map(|port| &port["nodePort"]).collect()
+}
+
+fn drop_node_ports(service: &mut Object) {
+    let mut ports = cell::items(service, &["spec", "ports"]).to_vec();
+    for port in ports.iter_mut().filter_map(Value::as_object_mut) {
+        port.remove("nodePort");
+    }
+    if !ports.is_empty() {
+        service.set(&["spec", "ports"], ports.into());
+    }
+}
+
+fn has_address(service: &Object) -> bool {
+    type_of(service) != "ExternalName"
+}
+
+fn is_balanced(service: &Object) -> bool {
+    type_of(service) == "LoadBalancer"
+}
+
+/// Whether traffic comes from outside the cluster.
+fn is_external(service: &Object) -> bool {
+    has_ports_on_nodes(service)
+        || type_of(service) == "ClusterIP" && cell::count(service, &["spec", "externalIPs"]) > 0
+}
+
+/// Whether the balancer asks each node if it has an endpoint.
+fn has_health_port(service: &Object) -> bool {
+    is_balanced(service) && service.str(&["spec", "externalTrafficPolicy"]) == Some("Local")
 }
 
 fn has_ports_on_nodes(service: &Object) -> bool {
@@ -119,6 +153,31 @@ mod tests {
             service(json!({"type": "NodePort", "ports": [{"port": 80, "protocol": "TCP"}]}));
         keep_allocated(&mut new, &old);
         assert_eq!(new, old);
+    }
+
+    #[test]
+    fn the_health_port_goes_with_the_policy() {
+        let old = service(json!({
+            "type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": 30_090,
+        }));
+        let mut new = old.clone();
+        new.set(&["spec", "externalTrafficPolicy"], "Cluster".into());
+        keep_allocated(&mut new, &old);
+        drop_unused(&mut new, &old);
+        assert_eq!(
+            new,
+            service(json!({"type": "LoadBalancer", "externalTrafficPolicy": "Cluster"}))
+        );
+    }
+
+    #[test]
+    fn node_ports_that_were_changed_are_not_dropped_in_silence() {
+        let with = |type_: &str, node_port: u16| {
+            service(json!({"type": type_, "ports": [{"port": 80, "nodePort": node_port}]}))
+        };
+        let mut new = with("ClusterIP", 30_081);
+        drop_unused(&mut new, &with("NodePort", 30_080));
+        assert_eq!(new, with("ClusterIP", 30_081));
     }
 
     #[test]
