@@ -15,7 +15,7 @@ use crate::{
         bootstrap_token::BootstrapTokens,
         review::TokenReviewer,
         service_account::{Checker, CoreObjects, Discovery, TokenIssuer},
-        token::BearerToken,
+        token::{BearerToken, TokenAuthenticator},
     },
     authz::{
         bootstrap_policy,
@@ -50,6 +50,7 @@ pub struct Builder {
     policy: Policy,
     nodes: Option<Arc<ClientConfig>>,
     authorities: Option<Authorities>,
+    issuers: Vec<Arc<dyn TokenAuthenticator>>,
     token_key: Option<Arc<TokenKey>>,
     token_issuer: String,
     stopping: CancellationToken,
@@ -95,6 +96,7 @@ impl ApiServer {
             },
             nodes: None,
             authorities: None,
+            issuers: Vec::new(),
             token_key: None,
             token_issuer: TOKEN_ISSUER.to_owned(),
             stopping: CancellationToken::new(),
@@ -164,6 +166,12 @@ impl Builder {
     /// asked for.
     pub fn token_issuer(mut self, url: impl Into<String>) -> Self {
         self.token_issuer = url.into();
+        self
+    }
+
+    /// Believes the tokens of one more issuer: an identity provider of the embedder's own.
+    pub fn believe_tokens_of(mut self, issuer: Arc<dyn TokenAuthenticator>) -> Self {
+        self.issuers.push(issuer);
         self
     }
 
@@ -244,6 +252,7 @@ impl Builder {
         let bearer = BearerToken::new(issuer.audiences())
             .with(Checker::new(issuer.clone(), objects.clone()))
             .with(BootstrapTokens::new(objects, environment));
+        let bearer = self.issuers.into_iter().fold(bearer, BearerToken::with);
         let row = KindRow::new("authentication.k8s.io", "v1", "TokenReview", "tokenreviews");
         self.registry.virtual_resources.push((
             row.verbs(&["create"]).cluster_scoped(),

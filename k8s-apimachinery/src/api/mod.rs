@@ -25,6 +25,7 @@ pub mod admissionregistration;
 pub mod apiregistration;
 pub mod apps;
 pub mod authentication;
+pub mod authorization;
 pub mod autoscaling;
 pub mod certificates;
 pub mod coordination;
@@ -86,6 +87,15 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("apps", "v1", "ReplicaSet") => &apps::replica_set::ReplicaSet,
             ("authentication.k8s.io", "v1", "TokenRequest") => {
                 &authentication::token_request::TokenRequest
+            }
+            ("authorization.k8s.io", "v1", "LocalSubjectAccessReview") => {
+                &authorization::local_subject_access_review::LocalSubjectAccessReview
+            }
+            ("authorization.k8s.io", "v1", "SelfSubjectAccessReview") => {
+                &authorization::self_subject_access_review::SelfSubjectAccessReview
+            }
+            ("authorization.k8s.io", "v1", "SubjectAccessReview") => {
+                &authorization::subject_access_review::SubjectAccessReview
             }
             ("autoscaling", "v1", "Scale") => &autoscaling::scale::Scale,
             ("certificates.k8s.io", "v1", "CertificateSigningRequest") => {

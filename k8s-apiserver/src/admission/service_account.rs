@@ -30,13 +30,13 @@ impl Admission for ServiceAccount {
             return Ok(());
         }
         let path = ["spec", "serviceAccountName"];
-        let name = match pod.str(&path) {
-            None | Some("") => "default".to_owned(),
-            Some(name) => name.to_owned(),
-        };
+        // The field's old name is read, and kept in step, for old clients.
+        let old_path = ["spec", "serviceAccount"];
+        let said = |path| pod.str(path).filter(|name| !name.is_empty());
+        let name = said(&path).or_else(|| said(&old_path));
+        let name = name.unwrap_or("default").to_owned();
         pod.set(&path, name.as_str().into());
-        // The field's old name is kept in step for old clients.
-        pod.set(&["spec", "serviceAccount"], name.as_str().into());
+        pod.set(&old_path, name.as_str().into());
         let account = account(review, &name)?;
         if automounts(&account, pod) {
             volume::mount(pod, &*review.view.config().environment);

@@ -2,12 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use k8s_store::memory::MemoryStore;
 use serde_json::{Value, json};
 
+use super::{
+    BadCredential,
+    token::{Authenticated, TokenAuthenticator},
+};
 use crate::{ApiServer, Request, User, body, registry::Environment};
 
 const ACCOUNTS: &str = "/api/v1/namespaces/default/serviceaccounts";
@@ -277,6 +282,37 @@ async fn service_accounts_learn_how_to_verify_tokens() {
     let stranger = cluster.server.client(User::new("jane"));
     let request = http::Request::get(uri).body(Vec::new()).unwrap();
     assert!(stranger.request::<Value>(request).await.is_err());
+}
+
+/// Knows one token.
+struct Provider;
+
+#[async_trait]
+impl TokenAuthenticator for Provider {
+    async fn authenticate(
+        &self,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<Option<Authenticated>, BadCredential> {
+        let known = (token == "jane's").then(|| Authenticated {
+            user: User::new("jane"),
+            audiences: audiences.to_vec(),
+        });
+        Ok(known)
+    }
+}
+
+#[tokio::test]
+async fn an_embedder_brings_an_issuer_of_its_own() {
+    let mut cluster = Cluster::start().await;
+    let builder = ApiServer::builder(Arc::new(MemoryStore::new()));
+    let builder = builder.believe_tokens_of(Arc::new(Provider));
+    cluster.server = builder.build().await.unwrap();
+    let (status, _, me) = cluster.with_token("jane's", "POST", WHO_AM_I).await;
+    assert_eq!(status, 201);
+    assert_eq!(me["status"]["userInfo"]["username"], "jane");
+    let (status, _, _) = cluster.with_token("another's", "POST", WHO_AM_I).await;
+    assert_eq!(status, 401);
 }
 
 #[tokio::test]

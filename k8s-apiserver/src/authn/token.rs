@@ -24,6 +24,17 @@ pub trait TokenAuthenticator: Send + Sync + 'static {
     ) -> Result<Option<Authenticated>, BadCredential>;
 }
 
+#[async_trait]
+impl<T: TokenAuthenticator + ?Sized> TokenAuthenticator for Arc<T> {
+    async fn authenticate(
+        &self,
+        token: &str,
+        audiences: &[String],
+    ) -> Result<Option<Authenticated>, BadCredential> {
+        (**self).authenticate(token, audiences).await
+    }
+}
+
 /// Whom a token stands for, and for which of the audiences asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Authenticated {

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use k8s_apimachinery::{Object, api, scheme::gvk::Gvk};
 use k8s_openapi::api::{
     authentication::v1::{SelfSubjectReviewStatus, UserInfo},
     authorization::v1::{
@@ -46,14 +47,22 @@ impl Reviewer {
         asker: &User,
         mut review: Map<String, Value>,
     ) -> Option<Result<Map<String, Value>, ApiError>> {
+        let kind = match resource {
+            "selfsubjectaccessreviews" => "SelfSubjectAccessReview",
+            "subjectaccessreviews" => "SubjectAccessReview",
+            "localsubjectaccessreviews" => "LocalSubjectAccessReview",
+            _ => "",
+        };
+        if let Err(fault) = complete(&mut review, kind, namespace) {
+            return Some(Err(fault));
+        }
         let spec = review
             .get("spec")
             .cloned()
             .unwrap_or_else(|| Value::Object(Map::new()));
         let status = match resource {
             "selfsubjectaccessreviews" => self.self_access(asker, spec).await,
-            "subjectaccessreviews" => self.access("SubjectAccessReview", spec).await,
-            "localsubjectaccessreviews" => self.local_access(namespace, spec).await,
+            "subjectaccessreviews" | "localsubjectaccessreviews" => self.access(spec).await,
             "selfsubjectrulesreviews" => self.self_rules(asker, spec),
             "selfsubjectreviews" => tree(&who_am_i(asker)),
             _ => return None,
@@ -66,36 +75,20 @@ impl Reviewer {
 
     async fn self_access(&self, asker: &User, spec: Value) -> Result<Value, ApiError> {
         let spec: SelfSubjectAccessReviewSpec = typed(spec)?;
-        let what = target_of(
-            "SelfSubjectAccessReview",
-            &spec.resource_attributes,
-            &spec.non_resource_attributes,
-        )?;
+        let what = target_of(&spec.resource_attributes, &spec.non_resource_attributes)?;
         tree(&may(&*self.authorizer, asker, what).await)
     }
 
-    async fn access(&self, kind: &str, spec: Value) -> Result<Value, ApiError> {
+    async fn access(&self, spec: Value) -> Result<Value, ApiError> {
         let spec: SubjectAccessReviewSpec = typed(spec)?;
-        let what = target_of(
-            kind,
-            &spec.resource_attributes,
-            &spec.non_resource_attributes,
-        )?;
-        tree(&may(&*self.authorizer, &subject(kind, &spec)?, what).await)
-    }
-
-    async fn local_access(&self, namespace: &str, spec: Value) -> Result<Value, ApiError> {
-        const KIND: &str = "LocalSubjectAccessReview";
-        let asked = spec
-            .pointer("/resourceAttributes/namespace")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        if asked != namespace {
-            let message =
-                format!("Invalid value: {asked:?}: must match metadata.namespace: {namespace}");
-            return Err(invalid(KIND, "spec.resourceAttributes.namespace", message));
-        }
-        self.access(KIND, spec).await
+        let what = target_of(&spec.resource_attributes, &spec.non_resource_attributes)?;
+        let subject = User {
+            name: spec.user.clone().unwrap_or_default(),
+            uid: spec.uid.clone().unwrap_or_default(),
+            groups: spec.groups.clone().unwrap_or_default(),
+            extra: spec.extra.clone().unwrap_or_default(),
+        };
+        tree(&may(&*self.authorizer, &subject, what).await)
     }
 
     fn self_rules(&self, asker: &User, spec: Value) -> Result<Value, ApiError> {
@@ -230,50 +223,48 @@ fn text(field: &Option<String>) -> &str {
     field.as_deref().unwrap_or_default()
 }
 
+/// Checked before; a question about nothing gets no answer.
 fn target_of<'a>(
-    kind: &str,
     resource: &'a Option<ResourceAttributes>,
     path: &'a Option<NonResourceAttributes>,
 ) -> Result<Target<'a>, ApiError> {
-    match (resource, path) {
-        (Some(resource), None) => Ok(Target::Resource(resource)),
-        (None, Some(path)) => Ok(Target::Path(path)),
-        (Some(_), Some(_)) => Err(invalid(
-            kind,
-            "spec.nonResourceAttributes",
-            "Invalid value: cannot be specified in combination with resourceAttributes".to_owned(),
-        )),
-        (None, None) => Err(invalid(
-            kind,
-            "spec.resourceAttributes",
-            "Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified"
-                .to_owned(),
-        )),
-    }
+    let resource = resource.as_ref().map(Target::Resource);
+    let target = resource.or(path.as_ref().map(Target::Path));
+    target.ok_or_else(|| ApiError::BadRequest("the review asks about nothing".to_owned()))
 }
 
-fn subject(kind: &str, spec: &SubjectAccessReviewSpec) -> Result<User, ApiError> {
-    let user = User {
-        name: spec.user.clone().unwrap_or_default(),
-        uid: spec.uid.clone().unwrap_or_default(),
-        groups: spec.groups.clone().unwrap_or_default(),
-        extra: spec.extra.clone().unwrap_or_default(),
+/// Puts a local review into the namespace of its path, and refuses what is no question.
+fn complete(review: &mut Map<String, Value>, kind: &str, namespace: &str) -> Result<(), ApiError> {
+    let Some(rules) = api::rules(&Gvk::new(GROUP, "v1", kind)) else {
+        return Ok(());
     };
-    if user.name.is_empty() && user.groups.is_empty() {
-        let message =
-            "Invalid value: \"\": at least one of user or group must be specified".to_owned();
-        return Err(invalid(kind, "spec.user", message));
+    let mut object = Object::from(std::mem::take(review));
+    if rules.is_namespaced() {
+        if object.namespace().is_empty() {
+            object.set(&["metadata", "namespace"], namespace.into());
+        }
+        if object.namespace() != namespace {
+            return Err(ApiError::BadRequest(format!(
+                "spec.resourceAttributes.namespace must match namespace: {namespace}"
+            )));
+        }
     }
-    Ok(user)
+    let faults = api::collect(&object, |root| rules.check(root));
+    *review = object.as_map().clone();
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::Invalid {
+            kind: GroupKind::new(GROUP, kind),
+            name: String::new(),
+            causes: faults
+                .iter()
+                .map(|fault| Cause::new(fault.reason(), fault.message(), &fault.field))
+                .collect(),
+        }),
+    }
 }
 
-fn invalid(kind: &str, field: &str, message: String) -> ApiError {
-    ApiError::Invalid {
-        kind: GroupKind::new("authorization.k8s.io", kind),
-        name: String::new(),
-        causes: vec![Cause::new("FieldValueInvalid", message, field)],
-    }
-}
+const GROUP: &str = "authorization.k8s.io";
 
 fn typed<T: DeserializeOwned>(spec: Value) -> Result<T, ApiError> {
     serde_json::from_value(spec)

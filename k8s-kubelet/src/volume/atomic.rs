@@ -7,7 +7,7 @@
 use std::{
     collections::BTreeSet,
     fs, io,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{PermissionsExt, chown, symlink},
     path::{Component, Path},
 };
 
@@ -62,6 +62,9 @@ fn fill(new: &Path, files: &Files) -> io::Result<()> {
         }
         fs::write(&path, &file.data)?;
         fs::set_permissions(&path, fs::Permissions::from_mode(file.mode))?;
+        if file.owner.is_some() {
+            chown(&path, file.owner, None)?;
+        }
     }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub(super) type Files = BTreeMap<String, File>;
 pub(super) struct File {
     pub(super) data: Vec<u8>,
     pub(super) mode: u32,
+    /// The user whose file it is; the agent's own unless set.
+    pub(super) owner: Option<u32>,
 }
 
 impl File {
@@ -30,6 +32,7 @@ impl File {
         Self {
             data,
             mode: mode.unwrap_or(0o644),
+            owner: None,
         }
     }
 }

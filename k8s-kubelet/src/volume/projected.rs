@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::{Volume, VolumeProjection};
 use super::{
     Plugin, Setup, VolumeError, atomic, mount,
     payload::{self, File, Files, Selection},
+    token,
 };
 
 pub(super) struct Projected;
@@ -66,9 +67,13 @@ async fn project(
     }
     if let Some(source) = &part.service_account_token {
         let token = setup.tokens.get(setup.pod, source).await?;
-        // Where a group is to read it, nobody else needs to.
-        let mode = setup.fs_group().map(|_| 0o600);
-        let file = File::new(token.into_bytes(), mode, default_mode);
+        // Where it is known who is to read it, nobody else needs to.
+        let owner = token::reader(setup.pod);
+        let mode = (owner.is_some() || setup.fs_group().is_some()).then_some(0o600);
+        let file = File {
+            owner,
+            ..File::new(token.into_bytes(), mode, default_mode)
+        };
         return Ok(Files::from([(source.path.clone(), file)]));
     }
     Err(VolumeError::Invalid(

@@ -152,5 +152,20 @@ impl Token {
     }
 }
 
+/// The user that all containers run as, if the spec says so of each.
+pub(super) fn reader(pod: &Pod) -> Option<u32> {
+    let spec = pod.spec.as_ref()?;
+    let pods = spec.security_context.as_ref();
+    let pods = pods.and_then(|context| context.run_as_user);
+    let containers = spec.init_containers.iter().flatten();
+    let mut users = containers.chain(&spec.containers).map(|container| {
+        let own = container.security_context.as_ref();
+        own.and_then(|context| context.run_as_user).or(pods)
+    });
+    let first = users.next()??;
+    let is_everyones = users.all(|user| user == Some(first));
+    is_everyones.then(|| u32::try_from(first).ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests;

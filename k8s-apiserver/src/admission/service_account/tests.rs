@@ -237,6 +237,18 @@ async fn an_account_may_limit_its_pods_to_its_own_secrets() {
 }
 
 #[tokio::test]
+async fn old_clients_name_the_account_in_the_old_field() {
+    let cluster = Cluster::start(json!({})).await;
+    let other = json!({ "metadata": { "name": "other" } });
+    cluster.post(ACCOUNTS, other).await.unwrap();
+    let pod = cluster
+        .pod(json!({ "spec": { "serviceAccount": "other" } }))
+        .await
+        .unwrap();
+    assert_eq!(pod["spec"]["serviceAccountName"], "other");
+}
+
+#[tokio::test]
 async fn an_account_that_is_not_there_runs_nothing() {
     let cluster = Cluster::start(json!({})).await;
     assert_eq!(

@@ -240,3 +240,30 @@ fn every_binding_finds_its_role() {
         );
     }
 }
+
+#[test]
+fn certificates_are_signed_but_never_asked_for_by_their_controller() {
+    check(
+        controller("certificate-controller"),
+        "+ GET /apis/certificates.k8s.io/v1/certificatesigningrequests?watch=1
+         + PUT /apis/certificates.k8s.io/v1/certificatesigningrequests/r/approval
+         + PUT /apis/certificates.k8s.io/v1/certificatesigningrequests/r/status
+         + DELETE /apis/certificates.k8s.io/v1/certificatesigningrequests/r
+         - POST /apis/certificates.k8s.io/v1/certificatesigningrequests
+         - GET /api/v1/secrets",
+    );
+}
+
+#[test]
+fn service_accounts_may_learn_how_to_verify_tokens() {
+    check(
+        Identity::service_account("default", "builder"),
+        "+ GET /openid/v1/jwks
+         + GET /.well-known/openid-configuration
+         - GET /openid/v1",
+    );
+    check(
+        Identity::new("jane").in_group("system:authenticated"),
+        "- GET /openid/v1/jwks",
+    );
+}

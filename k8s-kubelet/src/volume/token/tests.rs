@@ -136,3 +136,22 @@ async fn audiences_and_lifetimes_have_tokens_of_their_own() {
     assert_eq!(tokens.get(&pod(), &source(2000)).await.unwrap(), "token-3");
     assert_eq!(tokens.get(&pod(), &source(1000)).await.unwrap(), "token-1");
 }
+
+#[test]
+fn a_token_is_its_readers_own_where_all_containers_are_one_user() {
+    let check = |pods: Value, users: &[Value], want: Option<u32>| {
+        let container =
+            |user: &Value| json!({ "name": "c", "securityContext": { "runAsUser": user } });
+        let pod = serde_json::from_value(json!({ "spec": {
+            "securityContext": { "runAsUser": pods },
+            "containers": users.iter().map(container).collect::<Vec<_>>(),
+        } }));
+        assert_eq!(reader(&pod.unwrap()), want);
+    };
+    let none = Value::Null;
+    check(json!(1000), &[none.clone(), none.clone()], Some(1000));
+    check(json!(1000), &[none.clone(), json!(2000)], None);
+    check(none.clone(), &[json!(2000), json!(2000)], Some(2000));
+    check(none.clone(), &[json!(2000), none.clone()], None);
+    check(none.clone(), &[none], None);
+}
