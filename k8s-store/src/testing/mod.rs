@@ -15,6 +15,7 @@
 
 mod concurrency;
 mod history;
+pub mod linear;
 mod range;
 mod through_cache;
 mod transaction;
@@ -62,6 +63,7 @@ pub async fn contract(make: impl AsyncFn() -> Arc<dyn Store>) {
     watches_progress(&*make().await).await;
     counters_lose_no_update(make().await).await;
     watchers_see_one_order(make().await).await;
+    linear::histories_are_linearizable(make().await).await;
 }
 
 /// How long a check waits for what must come.
