@@ -36,7 +36,8 @@ pub struct EmbeddedOptions {
     pub retention: Retention,
     /// A segment that has reached this many bytes is followed by a new one.
     pub segment_bytes: u64,
-    /// The log is rewritten when it holds more dead bytes than live ones, and more than this.
+    /// The log is rewritten when it holds more dead bytes than live ones, and more than this; but
+    /// not before the history in it has been forgotten, or the disk is full.
     pub rewrite_bytes: u64,
 }
 
@@ -135,8 +136,10 @@ impl EmbeddedStore {
             clock: Clock::new(options.retention),
             options,
             live_bytes,
+            planned: None,
             rewrite: None,
             postponed: 0,
+            is_full: false,
         };
         let (requests, queue) = mpsc::channel(QUEUE);
         let run = move || {

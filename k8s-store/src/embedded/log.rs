@@ -168,8 +168,13 @@ impl Log {
         let path = &self.segments.last().expect("a log has a segment").path;
         if let Err(error) = self.file.append(records) {
             let refused = StoreError::io("write", path, &error);
-            return Err(match self.file.truncate(end) {
-                Ok(()) => Failure::Refused(refused),
+            let cut = self.file.truncate(end);
+            return Err(match cut {
+                // Else a power cut could bring back whole records out of what was refused.
+                Ok(()) => match self.place.sync(&mut *self.file, path) {
+                    Ok(()) => Failure::Refused(refused),
+                    Err(error) => Failure::Broken(error),
+                },
                 Err(error) => Failure::Broken(StoreError::io("truncate", path, &error)),
             });
         }

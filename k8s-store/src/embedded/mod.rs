@@ -11,9 +11,8 @@
 //! reads are served from; the log is only read when the store opens. When dead records outweigh live
 //! ones, the live state is written to a snapshot beside the running log and the old log is deleted.
 //!
-//! Compaction forgets history in memory; a rewrite forgets it on disk, so after reopening the oldest
-//! revision that can be watched from is the later of the last explicit compaction and the last
-//! rewrite.
+//! History is kept on disk as long as in memory: the log is rewritten only when what it would lose
+//! has been forgotten anyway. So after a crash watchers resume where they were.
 
 mod compact;
 mod engine;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     KeyValue, Op, Revision, StoreError, Txn, TxnOutcome,
-    version::{ledger::Ledger, retention::Clock, timeline::Draft},
+    version::{ledger::Ledger, retention::Clock, timeline::Draft, tree::Tree},
 };
 
 /// How many requests travel together at most.
@@ -45,9 +45,13 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     pub(super) options: EmbeddedOptions,
     pub(super) live_bytes: u64,
+    /// What is to be rewritten once the history before it has been forgotten.
+    pub(super) planned: Option<(Tree<KeyValue>, Revision)>,
     pub(super) rewrite: Option<Rewrite>,
     /// After a failed rewrite the log may grow to this before the next try.
     pub(super) postponed: u64,
+    /// The last write found the disk full.
+    pub(super) is_full: bool,
 }
 
 impl Writer {
@@ -103,6 +107,7 @@ impl Writer {
             true => Ok(()),
             false => self.log.append(&records),
         };
+        self.is_full = matches!(appended, Err(Failure::Refused(StoreError::Full { .. })));
         match appended {
             Ok(()) => {
                 self.publish(draft, outcomes.len());
@@ -152,17 +157,28 @@ impl Writer {
         let size = self.log.size();
         let dead = size.saturating_sub(self.live_bytes);
         let due = dead > self.live_bytes.max(self.options.rewrite_bytes) && size > self.postponed;
-        if due && self.rewrite.is_none() {
-            let (tree, revision) = self.ledger.snapshot();
-            match self.log.rotate(revision) {
-                Ok(()) => {
-                    let place = self.log.place.clone();
-                    self.rewrite = Some(Rewrite::start(place, tree, revision));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot begin to rewrite the log");
-                    self.postpone();
-                }
+        if due && self.rewrite.is_none() && self.planned.is_none() {
+            self.plan();
+        }
+        // What is rewritten loses its history, which watchers may want after a crash as well: so
+        // wait until it is forgotten anyway, unless the space is needed now.
+        let forgotten = self.ledger.revisions().1;
+        let is_full = self.is_full;
+        let ready = |(_, at): &mut (_, Revision)| *at <= forgotten || is_full;
+        if let Some((tree, revision)) = self.planned.take_if(ready) {
+            let place = self.log.place.clone();
+            self.rewrite = Some(Rewrite::start(place, tree, revision));
+        }
+    }
+
+    /// Takes the present, and begins a segment that continues it.
+    fn plan(&mut self) {
+        let (tree, revision) = self.ledger.snapshot();
+        match self.log.rotate(revision) {
+            Ok(()) => self.planned = Some((tree, revision)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot begin to rewrite the log");
+                self.postpone();
             }
         }
     }

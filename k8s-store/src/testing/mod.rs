@@ -11,9 +11,12 @@
 //!
 //! Each check asks for a fresh, empty store. The checks are public one by one for what keeps only a
 //! part of the promises: [`ThroughCache`] keeps all but those about compaction and about how the
-//! changes of a transaction travel together.
+//! changes of a transaction travel together. [`linear`] judges what many clients saw, [`SimulatedDisk`]
+//! lets a durable engine meet every misfortune of a disk.
 
 mod concurrency;
+mod dice;
+mod disk;
 mod history;
 pub mod linear;
 mod range;
@@ -27,6 +30,8 @@ use bytes::Bytes;
 use futures::StreamExt;
 
 pub use concurrency::{counters_lose_no_update, watchers_see_one_order};
+pub use dice::Dice;
+pub use disk::{Fault, FileOperation, SimulatedDisk};
 pub use history::{compaction_forgets, compaction_spares_the_present, old_revisions_can_be_read};
 pub use range::{pages_continue, ranges_select_and_count};
 pub use through_cache::ThroughCache;
