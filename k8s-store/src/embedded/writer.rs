@@ -2,6 +2,7 @@
 //! publishes and answers them.
 
 use std::{
+    iter::Peekable,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -62,18 +63,26 @@ impl Writer {
             let begun = Instant::now();
             let answered = waiting.len();
             let mut rest = waiting.drain(..).peekable();
-            while rest.peek().is_some() {
-                if let Err(error) = self.batch(&mut rest) {
-                    tracing::error!(%error, "the store cannot go on");
-                    self.ledger.close();
-                    return; // whoever still waits learns that the store is closed
-                }
+            if let Err(error) = self.serve(&mut rest) {
+                tracing::error!(%error, "the store cannot go on");
+                self.ledger.close();
+                return; // whoever still waits learns that the store is closed
             }
-            self.tend();
             gather(&requests, answered, begun.elapsed());
         }
         self.seal();
         self.ledger.close();
+    }
+
+    /// Answers requests. An error means that the log is not to be trusted.
+    fn serve(
+        &mut self,
+        requests: &mut Peekable<impl Iterator<Item = Request>>,
+    ) -> Result<(), StoreError> {
+        while requests.peek().is_some() {
+            self.batch(requests)?;
+        }
+        self.tend()
     }
 
     /// Takes as many requests as fit, commits them with one fsync and answers them. An error means
@@ -147,18 +156,20 @@ impl Writer {
 
     /// Between batches: begins a new segment when this one is long, and rewrites when more than half
     /// of the log is dead.
-    fn tend(&mut self) {
-        if self.log.end() >= self.options.segment_bytes
-            && let Err(error) = self.log.rotate(self.ledger.revisions().0)
-        {
-            tracing::warn!(%error, "cannot begin a new segment; the old one goes on");
+    fn tend(&mut self) -> Result<(), StoreError> {
+        if self.log.end() >= self.options.segment_bytes {
+            self.rotate(self.ledger.revisions().0)?;
         }
         self.collect();
         let size = self.log.size();
         let dead = size.saturating_sub(self.live_bytes);
         let due = dead > self.live_bytes.max(self.options.rewrite_bytes) && size > self.postponed;
         if due && self.rewrite.is_none() && self.planned.is_none() {
-            self.plan();
+            let (tree, revision) = self.ledger.snapshot();
+            match self.rotate(revision)? {
+                true => self.planned = Some((tree, revision)),
+                false => self.postpone(),
+            }
         }
         // What is rewritten loses its history, which watchers may want after a crash as well: so
         // wait until it is forgotten anyway, unless the space is needed now.
@@ -169,17 +180,18 @@ impl Writer {
             let place = self.log.place.clone();
             self.rewrite = Some(Rewrite::start(place, tree, revision));
         }
+        Ok(())
     }
 
-    /// Takes the present, and begins a segment that continues it.
-    fn plan(&mut self) {
-        let (tree, revision) = self.ledger.snapshot();
-        match self.log.rotate(revision) {
-            Ok(()) => self.planned = Some((tree, revision)),
-            Err(error) => {
-                tracing::warn!(%error, "cannot begin to rewrite the log");
-                self.postpone();
+    /// Begins a new segment at the present; false if the old one has to go on.
+    fn rotate(&mut self, present: Revision) -> Result<bool, StoreError> {
+        match self.log.rotate(present) {
+            Ok(()) => Ok(true),
+            Err(Failure::Refused(error)) => {
+                tracing::warn!(%error, "cannot begin a new segment; the old one goes on");
+                Ok(false)
             }
+            Err(Failure::Broken(error)) => Err(error),
         }
     }
 

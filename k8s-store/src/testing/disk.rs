@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     io::{self, Cursor, Read},
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -77,8 +78,8 @@ struct Bytes {
     synced: Vec<u8>,
     /// What it was before it was cut, which as yet only the program knows about.
     uncut: Option<Vec<u8>>,
-    /// A sync has failed: what was not synced by then never will be.
-    given_up: bool,
+    /// Bytes that a sync has failed to write: they can still be read, but never will be on disk.
+    lost: Range<usize>,
 }
 
 #[derive(Clone)]
@@ -301,18 +302,25 @@ impl File for Handle {
         let whole = bytes.written.clone();
         bytes.written.truncate(len);
         bytes.uncut.get_or_insert(whole);
+        bytes.lost = bytes.lost.start.min(len)..bytes.lost.end.min(len);
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
         let attempt = self.disk.attempt(FileOperation::Sync);
         let mut bytes = lock(&self.content);
-        bytes.given_up |= attempt.is_err();
-        attempt?;
-        if !bytes.given_up {
-            bytes.synced = bytes.written.clone();
-            bytes.uncut = None;
+        if let Err(fault) = attempt {
+            let start = match bytes.lost.is_empty() {
+                true => bytes.synced.len(),
+                false => bytes.lost.start,
+            };
+            bytes.lost = start.min(bytes.written.len())..bytes.written.len();
+            return Err(fault.into());
         }
+        bytes.synced = bytes.written.clone();
+        bytes.uncut = None;
+        let lost = bytes.lost.clone();
+        bytes.synced[lost].fill(0);
         Ok(())
     }
 }
