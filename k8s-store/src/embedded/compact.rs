@@ -34,7 +34,12 @@ impl Rewrite {
         let stopped = Arc::clone(&stop);
         let work = move || {
             let temporary = place.dir.join(name(at, TEMPORARY));
-            let result = write(&place, &tree, at, &temporary, &stopped);
+            let path = place.dir.join(name(at, SNAPSHOT));
+            let result = write(&place, &tree, at, [&temporary, &path], &stopped);
+            place
+                .counters
+                .rewrites
+                .fetch_add(matches!(result, Ok(Some(_))).into(), Relaxed);
             if !matches!(result, Ok(Some(_))) {
                 let _ = place.files.remove(&temporary); // else the next opening does it
             }
@@ -71,11 +76,12 @@ impl Drop for Rewrite {
     }
 }
 
-fn write(
+/// Writes a snapshot under a temporary name, then gives it its own. `None` if it was stopped.
+pub(super) fn write(
     place: &Place,
     tree: &Tree<KeyValue>,
     at: Revision,
-    temporary: &Path,
+    [temporary, path]: [&Path; 2],
     stop: &AtomicBool,
 ) -> Result<Option<Segment>, StoreError> {
     let failed = |action| move |error| StoreError::io(action, temporary, &error);
@@ -117,15 +123,13 @@ fn write(
     }
     .sealed();
     flush(&mut chunk)?;
-    let path = place.dir.join(name(at, SNAPSHOT));
     place
         .files
-        .rename(temporary, &path)
+        .rename(temporary, path)
         .map_err(failed("rename"))?;
     place.sync_dir()?;
-    place.counters.rewrites.fetch_add(1, Relaxed);
     Ok(Some(Segment {
-        path,
+        path: path.to_owned(),
         base: at,
         len,
     }))

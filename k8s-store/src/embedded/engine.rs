@@ -185,7 +185,7 @@ impl EmbeddedStore {
     }
 
     /// Hands a request to the writer and waits for its answer. Neither comes from a closed store.
-    async fn request<T>(
+    pub(super) async fn request<T>(
         &self,
         request: impl FnOnce(Answer<T>) -> Request,
     ) -> Result<T, StoreError> {

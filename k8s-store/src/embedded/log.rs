@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    file::{File, Files},
+    file::{Disk, File, Files},
     record::Encoder,
 };
 use crate::{Revision, StoreError};
@@ -49,6 +49,15 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A directory of the operating system, counted by nobody.
+    pub(super) fn on_disk(dir: PathBuf) -> Self {
+        Place {
+            files: Arc::new(Disk),
+            dir,
+            counters: Arc::default(),
+        }
+    }
+
     /// Creates a file with its first record, durably: the file, then its name.
     fn create(&self, path: &Path, base: Revision) -> Result<(Box<dyn File>, u64), StoreError> {
         let mut first = Vec::new();

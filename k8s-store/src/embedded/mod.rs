@@ -14,6 +14,7 @@
 //! History is kept on disk as long as in memory: the log is rewritten only when what it would lose
 //! has been forgotten anyway. So after a crash watchers resume where they were.
 
+mod backup;
 mod compact;
 mod engine;
 mod file;
@@ -23,6 +24,7 @@ mod record;
 mod recover;
 mod writer;
 
+pub use backup::{Backup, backup, restore};
 pub use engine::{EmbeddedOptions, EmbeddedStore, Stats};
 pub use file::{Disk, File, Files};
 

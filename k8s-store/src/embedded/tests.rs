@@ -1,5 +1,6 @@
 //! What happens to the files: damage, full and failing disks, rewriting, power cuts.
 
+mod backup;
 mod damage;
 mod fault;
 mod rewrite;

@@ -32,6 +32,8 @@ const CROWD: usize = 8;
 pub(super) enum Request {
     Commit(Txn, Answer<TxnOutcome>),
     Compact(Revision, Answer<()>),
+    /// All of the state at one revision.
+    Snapshot(Answer<(Tree<KeyValue>, Revision)>),
 }
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -110,6 +112,7 @@ impl Writer {
                     }
                     compactions.push((at, answer));
                 }
+                Request::Snapshot(answer) => drop(answer.send(Ok(self.ledger.snapshot()))),
             }
         }
         let appended = match records.is_empty() {
