@@ -64,6 +64,12 @@ pub enum StoreError {
         /// What was found there.
         detail: String,
     },
+    /// A backup is restored only where there is nothing to lose.
+    #[error("{path} is not empty")]
+    NotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Another process holds the data directory.
     #[error("{path} is in use by another process")]
     Locked {

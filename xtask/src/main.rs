@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `images`.
+//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `crash`, `images`.
 //!
 //! Each command is a file; [`install`] brings what Debian has, [`build`] what cargo makes.
 
 mod bench;
 mod build;
 mod cluster;
+mod crash;
 mod etcd;
 mod image;
 mod install;
@@ -36,6 +37,8 @@ enum Command {
     Test(test::Test),
     /// Run one benchmark, which prints a line of JSON
     Bench(bench::Bench),
+    /// Kill, starve and unplug the embedded store, and look for violations of its promises
+    Crash(crash::Crash),
     /// Build the demo's and the pause image
     Images,
 }
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
         Command::Down(down) => down.run(),
         Command::Test(test) => test.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Crash(crash) => crash.run(),
         Command::Images => {
             let directory: PathBuf = build::images()?;
             println!("{}", directory.display());

@@ -15,11 +15,9 @@ use std::{
 use super::{
     log::{Place, SNAPSHOT, Segment, TEMPORARY, name},
     record::Encoder,
+    state::State,
 };
-use crate::{
-    KeyValue, Revision, StoreError,
-    version::{deadline::Deadlines, tree::Tree},
-};
+use crate::StoreError;
 
 /// How much is written between two fsyncs: small, so that the log's own fsyncs don't wait long.
 const CHUNK: usize = 4 << 20;
@@ -31,18 +29,18 @@ pub(super) struct Rewrite {
 }
 
 impl Rewrite {
-    /// Starts to write the state as of a revision.
-    pub(super) fn start(
-        place: Place,
-        tree: Tree<KeyValue>,
-        deadlines: Deadlines,
-        at: Revision,
-    ) -> Self {
+    /// Starts to write a state.
+    pub(super) fn start(place: Place, state: State) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let work = move || {
-            let temporary = place.dir.join(name(at, TEMPORARY));
-            let result = write(&place, &tree, &deadlines, at, &temporary, &stopped);
+            let temporary = place.dir.join(name(state.revision, TEMPORARY));
+            let path = place.dir.join(name(state.revision, SNAPSHOT));
+            let result = write(&place, &state, [&temporary, &path], &stopped);
+            place
+                .counters
+                .rewrites
+                .fetch_add(matches!(result, Ok(Some(_))).into(), Relaxed);
             if !matches!(result, Ok(Some(_))) {
                 let _ = place.files.remove(&temporary); // else the next opening does it
             }
@@ -79,12 +77,11 @@ impl Drop for Rewrite {
     }
 }
 
-fn write(
+/// Writes a snapshot under a temporary name, then gives it its own. `None` if it was stopped.
+pub(super) fn write(
     place: &Place,
-    tree: &Tree<KeyValue>,
-    deadlines: &Deadlines,
-    at: Revision,
-    temporary: &Path,
+    state: &State,
+    [temporary, path]: [&Path; 2],
     stop: &AtomicBool,
 ) -> Result<Option<Segment>, StoreError> {
     let failed = |action| move |error| StoreError::io(action, temporary, &error);
@@ -106,13 +103,13 @@ fn write(
         out: &mut chunk,
         durable: 0,
     }
-    .start(at);
-    for kv in tree.iter() {
+    .start(state.revision);
+    for kv in state.tree.iter() {
         Encoder {
             out: &mut chunk,
             durable: 0,
         }
-        .entry(kv, deadlines);
+        .entry(kv, &state.deadlines);
         if chunk.len() >= CHUNK {
             flush(&mut chunk)?;
             if stop.load(Relaxed) {
@@ -126,16 +123,14 @@ fn write(
     }
     .sealed();
     flush(&mut chunk)?;
-    let path = place.dir.join(name(at, SNAPSHOT));
     place
         .files
-        .rename(temporary, &path)
+        .rename(temporary, path)
         .map_err(failed("rename"))?;
     place.sync_dir()?;
-    place.counters.rewrites.fetch_add(1, Relaxed);
     Ok(Some(Segment {
-        path,
-        base: at,
+        path: path.to_owned(),
+        base: state.revision,
         len,
     }))
 }

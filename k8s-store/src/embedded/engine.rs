@@ -37,7 +37,8 @@ pub struct EmbeddedOptions {
     pub retention: Retention,
     /// A segment that has reached this many bytes is followed by a new one.
     pub segment_bytes: u64,
-    /// The log is rewritten when it holds more dead bytes than live ones, and more than this.
+    /// The log is rewritten when it holds more dead bytes than live ones, and more than this; but
+    /// not before the history in it has been forgotten, or the disk is full.
     pub rewrite_bytes: u64,
 }
 
@@ -138,8 +139,10 @@ impl EmbeddedStore {
             expiry: Expiry::new(deadlines),
             options,
             live_bytes,
+            planned: None,
             rewrite: None,
             postponed: 0,
+            is_full: false,
         };
         let (requests, queue) = mpsc::channel(QUEUE);
         let run = move || {
@@ -185,7 +188,7 @@ impl EmbeddedStore {
     }
 
     /// Hands a request to the writer and waits for its answer. Neither comes from a closed store.
-    async fn request<T>(
+    pub(super) async fn request<T>(
         &self,
         request: impl FnOnce(Answer<T>) -> Request,
     ) -> Result<T, StoreError> {

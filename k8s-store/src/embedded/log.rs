@@ -1,6 +1,7 @@
 //! The log: segments that grow at their end, the newest of which is being written.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -9,7 +10,7 @@ use std::{
 };
 
 use super::{
-    file::{File, Files},
+    file::{Disk, File, Files},
     record::Encoder,
 };
 use crate::{Revision, StoreError};
@@ -48,6 +49,15 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A directory of the operating system, counted by nobody.
+    pub(super) fn on_disk(dir: PathBuf) -> Self {
+        Place {
+            files: Arc::new(Disk),
+            dir,
+            counters: Arc::default(),
+        }
+    }
+
     /// Creates a file with its first record, durably: the file, then its name.
     fn create(&self, path: &Path, base: Revision) -> Result<(Box<dyn File>, u64), StoreError> {
         let mut first = Vec::new();
@@ -68,6 +78,16 @@ impl Place {
             .bytes_written
             .fetch_add(first.len() as u64, Relaxed);
         Ok((file, first.len() as u64))
+    }
+
+    /// Deletes a file, if it is there, for good.
+    fn remove(&self, path: &Path) -> Result<(), StoreError> {
+        match self.files.remove(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::io("delete", path, &error))
+            }
+            _ => self.sync_dir(),
+        }
     }
 
     pub(super) fn sync(&self, file: &mut dyn File, path: &Path) -> Result<(), StoreError> {
@@ -168,16 +188,23 @@ impl Log {
         let path = &self.segments.last().expect("a log has a segment").path;
         if let Err(error) = self.file.append(records) {
             let refused = StoreError::io("write", path, &error);
-            return Err(match self.file.truncate(end) {
-                Ok(()) => Failure::Refused(refused),
+            let cut = self.file.truncate(end);
+            return Err(match cut {
+                // Else a power cut could bring back whole records out of what was refused.
+                Ok(()) => match self.place.sync(&mut *self.file, path) {
+                    Ok(()) => Failure::Refused(refused),
+                    Err(error) => Failure::Broken(error),
+                },
                 Err(error) => Failure::Broken(StoreError::io("truncate", path, &error)),
             });
         }
         // After a failed fsync the system may have dropped the pages and call the next one a
-        // success, so there is no second try.
-        self.place
-            .sync(&mut *self.file, path)
-            .map_err(Failure::Broken)?;
+        // success, so there is no second try. Nor may whoever opens the log next take for durable
+        // what can still be read.
+        if let Err(error) = self.place.sync(&mut *self.file, path) {
+            let _ = self.file.truncate(end);
+            return Err(Failure::Broken(error));
+        }
         let written = records.len() as u64;
         self.segments.last_mut().expect("a log has a segment").len += written;
         let counters = &self.place.counters;
@@ -186,16 +213,20 @@ impl Log {
         Ok(())
     }
 
-    /// Begins a new segment at a revision. If that fails, the old one goes on.
-    pub(super) fn rotate(&mut self, base: Revision) -> Result<(), StoreError> {
+    /// Begins a new segment at a revision. If that is refused, the old one goes on.
+    pub(super) fn rotate(&mut self, base: Revision) -> Result<(), Failure> {
         if self.newest().base == base {
             return Ok(());
         }
         let path = self.place.dir.join(name(base, LOG));
-        let (file, len) = self.place.create(&path, base).inspect_err(|_| {
-            // Without its first record it would be taken for damage.
-            let _ = self.place.files.remove(&path);
-        })?;
+        let (file, len) = match self.place.create(&path, base) {
+            Ok(created) => created,
+            Err(error) => {
+                // Were it found after a crash, it would not continue what the old one has become.
+                self.place.remove(&path).map_err(Failure::Broken)?;
+                return Err(Failure::Refused(error));
+            }
+        };
         self.file = file;
         self.segments.push(Segment { path, base, len });
         self.count();

@@ -11,10 +11,10 @@
 //! reads are served from; the log is only read when the store opens. When dead records outweigh live
 //! ones, the live state is written to a snapshot beside the running log and the old log is deleted.
 //!
-//! Compaction forgets history in memory; a rewrite forgets it on disk, so after reopening the oldest
-//! revision that can be watched from is the later of the last explicit compaction and the last
-//! rewrite.
+//! History is kept on disk as long as in memory: the log is rewritten only when what it would lose
+//! has been forgotten anyway. So after a crash watchers resume where they were.
 
+mod backup;
 mod compact;
 mod engine;
 mod expiry;
@@ -23,8 +23,10 @@ mod lock;
 mod log;
 mod record;
 mod recover;
+mod state;
 mod writer;
 
+pub use backup::{Backup, backup, restore};
 pub use engine::{EmbeddedOptions, EmbeddedStore, Stats};
 pub use file::{Disk, File, Files};
 

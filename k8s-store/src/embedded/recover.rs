@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, BufReader, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use super::{
     lock,
     log::{LOG, Log, Place, SNAPSHOT, Segment, TEMPORARY, name},
     record::{self, HEADER, OVERHEAD, Record},
+    state::State,
 };
 use crate::{
     KeyValue, Retention, Revision, StoreError,
@@ -32,26 +33,13 @@ pub(super) struct Recovered {
 
 /// Reads a directory, repairs its end if need be, and gets ready to append.
 pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, StoreError> {
-    let (snapshot, logs) = survey(&place)?;
-    let timeline = Timeline::new(Tree::default(), Revision::ZERO);
-    let mut replay = Replay {
-        place,
-        timeline,
-        retention,
-        deadlines: Deadlines::default(),
-        segments: Vec::new(),
-    };
-    if let Some(base) = snapshot {
-        replay.snapshot(base)?;
-        if logs.is_empty() {
-            return Err(replay.missing(base)); // it was begun before the snapshot was
-        }
+    let found = survey(&place)?;
+    for leftover in &found.leftovers {
+        let path = place.dir.join(leftover);
+        let removed = place.files.remove(&path);
+        removed.map_err(|error| StoreError::io("delete", &path, &error))?;
     }
-    let count = logs.len();
-    let mut resumable = false;
-    for (index, base) in logs.into_iter().enumerate() {
-        resumable = replay.segment(base, index + 1 == count)?;
-    }
+    let (replay, resumable) = replay(place, found, retention)?;
     let Replay {
         place,
         timeline,
@@ -74,9 +62,62 @@ pub(super) fn open(place: Place, retention: Retention) -> Result<Recovered, Stor
     })
 }
 
-/// The newest snapshot and the segments behind it, in order; leftovers of interrupted work are
-/// deleted.
-fn survey(place: &Place) -> Result<(Option<Revision>, Vec<Revision>), StoreError> {
+/// Reads a directory and leaves it as it is: another process may be writing there.
+pub(super) fn read(place: Place) -> Result<State, StoreError> {
+    let found = survey(&place)?;
+    let retention = Retention {
+        changes: 0,
+        ..Retention::default()
+    };
+    let (replay, _) = replay(place, found, retention)?;
+    Ok(State {
+        tree: replay.timeline.tree().clone(),
+        deadlines: replay.deadlines,
+        revision: replay.timeline.current(),
+    })
+}
+
+/// Reads one snapshot, wherever it lies.
+pub(super) fn read_snapshot(place: &Place, path: PathBuf) -> Result<State, StoreError> {
+    let mut reader = Reader::open(place, path, Revision::ZERO)?;
+    load(&mut reader)
+}
+
+/// Goes through the snapshot and the segments behind it. Tells whether the last can be continued.
+fn replay(place: Place, found: Found, retention: Retention) -> Result<(Replay, bool), StoreError> {
+    let timeline = Timeline::new(Tree::default(), Revision::ZERO);
+    let mut replay = Replay {
+        place,
+        timeline,
+        retention,
+        deadlines: Deadlines::default(),
+        segments: Vec::new(),
+    };
+    if let Some(base) = found.snapshot {
+        replay.snapshot(base)?;
+        if found.logs.is_empty() {
+            return Err(replay.missing(base)); // it was begun before the snapshot was
+        }
+    }
+    let count = found.logs.len();
+    let mut resumable = false;
+    for (index, base) in found.logs.into_iter().enumerate() {
+        resumable = replay.segment(base, index + 1 == count)?;
+    }
+    Ok((replay, resumable))
+}
+
+/// What a directory holds, by the names.
+struct Found {
+    /// The newest snapshot.
+    snapshot: Option<Revision>,
+    /// The segments behind it, in order.
+    logs: Vec<Revision>,
+    /// The names of what interrupted work has left.
+    leftovers: Vec<String>,
+}
+
+fn survey(place: &Place) -> Result<Found, StoreError> {
     let names = place.files.list(&place.dir);
     let names = names.map_err(|error| StoreError::io("read", &place.dir, &error))?;
     let parse = |ending| {
@@ -96,13 +137,7 @@ fn survey(place: &Place) -> Result<(Option<Revision>, Vec<Revision>), StoreError
         .iter()
         .filter(|name| name.ends_with(TEMPORARY))
         .cloned();
-    for leftover in stale.chain(temporary) {
-        let path = place.dir.join(leftover);
-        place
-            .files
-            .remove(&path)
-            .map_err(|error| StoreError::io("delete", &path, &error))?;
-    }
+    let leftovers = stale.chain(temporary).collect();
     let known = |name: &String| {
         name == lock::NAME
             || [LOG, SNAPSHOT, TEMPORARY]
@@ -112,7 +147,11 @@ fn survey(place: &Place) -> Result<(Option<Revision>, Vec<Revision>), StoreError
     if let Some(stranger) = names.iter().find(|name| !known(name)) {
         tracing::debug!(name = stranger, "not a file of the store");
     }
-    Ok((snapshot, logs))
+    Ok(Found {
+        snapshot,
+        logs,
+        leftovers,
+    })
 }
 
 struct Replay {
@@ -124,28 +163,15 @@ struct Replay {
 }
 
 impl Replay {
-    /// A snapshot took its name when it was complete, so nothing about it may be wrong.
     fn snapshot(&mut self, base: Revision) -> Result<(), StoreError> {
-        let mut reader = Reader::open(&self.place, base, SNAPSHOT)?;
-        let mut tree = Tree::default();
-        let mut sealed = false;
-        while !sealed {
-            let at = reader.offset;
-            match reader.next()? {
-                Next::Record(Record::Start(start)) if at == 0 && start == base => (),
-                Next::Record(Record::Entry(kv, deadline)) if at > 0 => {
-                    if deadline.is_some() {
-                        self.deadlines.set(kv.key.clone(), deadline);
-                    }
-                    tree.insert(kv.into());
-                }
-                Next::Record(Record::Sealed) if at > 0 => sealed = true,
-                Next::Record(_) => return Err(reader.corrupt(at, "record out of place")),
-                Next::End => return Err(reader.corrupt(at, "the snapshot is cut short")),
-                Next::Bad => return Err(reader.corrupt(at, BAD_RECORD)),
-            }
+        let path = self.place.dir.join(name(base, SNAPSHOT));
+        let mut reader = Reader::open(&self.place, path, base)?;
+        let state = load(&mut reader)?;
+        if state.revision != base {
+            return Err(reader.corrupt(0, "the name is that of another snapshot"));
         }
-        self.timeline = Timeline::new(tree, base);
+        self.timeline = Timeline::new(state.tree, base);
+        self.deadlines = state.deadlines;
         self.segments.push(reader.segment);
         Ok(())
     }
@@ -161,7 +187,8 @@ impl Replay {
 
     /// Whether the segment can be continued: not if even its beginning was never durable.
     fn segment(&mut self, base: Revision, is_last: bool) -> Result<bool, StoreError> {
-        let mut reader = Reader::open(&self.place, base, LOG)?;
+        let path = self.place.dir.join(name(base, LOG));
+        let mut reader = Reader::open(&self.place, path, base)?;
         if base != self.timeline.current() {
             let detail = format!(
                 "continues {base}, but the log before it ends at {}",
@@ -232,6 +259,34 @@ impl Replay {
     }
 }
 
+/// A snapshot took its name when it was complete, so nothing about it may be wrong.
+fn load(reader: &mut Reader) -> Result<State, StoreError> {
+    let (mut tree, mut deadlines) = (Tree::default(), Deadlines::default());
+    let mut base = None;
+    loop {
+        let at = reader.offset;
+        match (reader.next()?, base) {
+            (Next::Record(Record::Start(start)), None) => base = Some(start),
+            (Next::Record(Record::Entry(kv, deadline)), Some(_)) => {
+                if deadline.is_some() {
+                    deadlines.set(kv.key.clone(), deadline);
+                }
+                tree.insert(kv.into());
+            }
+            (Next::Record(Record::Sealed), Some(revision)) => {
+                return Ok(State {
+                    tree,
+                    deadlines,
+                    revision,
+                });
+            }
+            (Next::Record(_), _) => return Err(reader.corrupt(at, "record out of place")),
+            (Next::End, _) => return Err(reader.corrupt(at, "the snapshot is cut short")),
+            (Next::Bad, _) => return Err(reader.corrupt(at, BAD_RECORD)),
+        }
+    }
+}
+
 const BAD_RECORD: &str = "the record fails its checksum";
 
 /// Reads one file record by record.
@@ -252,8 +307,7 @@ enum Next {
 }
 
 impl Reader {
-    fn open(place: &Place, base: Revision, ending: &str) -> Result<Self, StoreError> {
-        let path = place.dir.join(name(base, ending));
+    fn open(place: &Place, path: PathBuf, base: Revision) -> Result<Self, StoreError> {
         let opened = place.files.read(&path);
         let (input, len) = opened.map_err(|error| StoreError::io("open", &path, &error))?;
         Ok(Reader {

@@ -1,12 +1,12 @@
 //! What happens to the files: damage, full and failing disks, rewriting, power cuts, deadlines.
 
+mod backup;
 mod damage;
-mod disk;
 mod expiry;
 mod fault;
 mod rewrite;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -18,6 +18,12 @@ const SMALL: EmbeddedOptions = EmbeddedOptions {
     retention: Retention::UNLIMITED,
     segment_bytes: 2_000,
     rewrite_bytes: u64::MAX / 2,
+};
+
+/// Forgets soon, so that the log is rewritten often.
+const BRIEF: Retention = Retention {
+    age: Duration::MAX,
+    changes: 16,
 };
 
 fn put(key: &str, value: &str) -> Txn {

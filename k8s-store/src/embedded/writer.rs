@@ -2,6 +2,7 @@
 //! publishes and answers them.
 
 use std::{
+    iter::Peekable,
     sync::{Arc, atomic::Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
@@ -15,6 +16,7 @@ use super::{
     expiry::{self, Expiry},
     log::{Failure, Log},
     record::{Encoder, MAX_LENGTH, OVERHEAD},
+    state::State,
 };
 use crate::{
     KeyValue, Op, Revision, StoreError, Txn, TxnOutcome,
@@ -37,6 +39,8 @@ const CROWD: usize = 8;
 pub(super) enum Request {
     Commit(Txn, Answer<TxnOutcome>),
     Compact(Revision, Answer<()>),
+    /// All of the state at one revision.
+    Snapshot(Answer<State>),
 }
 
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -52,9 +56,13 @@ pub(super) struct Writer {
     pub(super) expiry: Expiry,
     pub(super) options: EmbeddedOptions,
     pub(super) live_bytes: u64,
+    /// What is to be rewritten once the history before it has been forgotten.
+    pub(super) planned: Option<State>,
     pub(super) rewrite: Option<Rewrite>,
     /// After a failed rewrite the log may grow to this before the next try.
     pub(super) postponed: u64,
+    /// The last write found the disk full.
+    pub(super) is_full: bool,
 }
 
 impl Writer {
@@ -65,18 +73,26 @@ impl Writer {
             let begun = Instant::now();
             let answered = waiting.len();
             let mut rest = waiting.drain(..).peekable();
-            while rest.peek().is_some() {
-                if let Err(error) = self.batch(&mut rest) {
-                    tracing::error!(%error, "the store cannot go on");
-                    self.ledger.close();
-                    return; // whoever still waits learns that the store is closed
-                }
+            if let Err(error) = self.serve(&mut rest) {
+                tracing::error!(%error, "the store cannot go on");
+                self.ledger.close();
+                return; // whoever still waits learns that the store is closed
             }
-            self.tend();
             gather(&requests, answered, begun.elapsed());
         }
         self.seal();
         self.ledger.close();
+    }
+
+    /// Answers requests. An error means that the log is not to be trusted.
+    fn serve(
+        &mut self,
+        requests: &mut Peekable<impl Iterator<Item = Request>>,
+    ) -> Result<(), StoreError> {
+        while requests.peek().is_some() {
+            self.batch(requests)?;
+        }
+        self.tend()
     }
 
     /// Takes as many requests as fit, commits them with one fsync and answers them. An error means
@@ -111,12 +127,14 @@ impl Writer {
                     }
                     compactions.push((at, answer));
                 }
+                Request::Snapshot(answer) => drop(answer.send(Ok(self.state()))),
             }
         }
         let appended = match records.is_empty() {
             true => Ok(()),
             false => self.log.append(&records),
         };
+        self.is_full = matches!(appended, Err(Failure::Refused(StoreError::Full { .. })));
         match appended {
             Ok(()) => {
                 self.publish(draft, outcomes.len());
@@ -157,29 +175,51 @@ impl Writer {
 
     /// Between batches: begins a new segment when this one is long, and rewrites when more than half
     /// of the log is dead.
-    fn tend(&mut self) {
-        if self.log.end() >= self.options.segment_bytes
-            && let Err(error) = self.log.rotate(self.ledger.revisions().0)
-        {
-            tracing::warn!(%error, "cannot begin a new segment; the old one goes on");
+    fn tend(&mut self) -> Result<(), StoreError> {
+        if self.log.end() >= self.options.segment_bytes {
+            self.rotate(self.ledger.revisions().0)?;
         }
         self.collect();
         let size = self.log.size();
         let dead = size.saturating_sub(self.live_bytes);
         let due = dead > self.live_bytes.max(self.options.rewrite_bytes) && size > self.postponed;
-        if due && self.rewrite.is_none() {
-            let (tree, revision) = self.ledger.snapshot();
-            match self.log.rotate(revision) {
-                Ok(()) => {
-                    let place = self.log.place.clone();
-                    let deadlines = self.expiry.deadlines.clone();
-                    self.rewrite = Some(Rewrite::start(place, tree, deadlines, revision));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot begin to rewrite the log");
-                    self.postpone();
-                }
+        if due && self.rewrite.is_none() && self.planned.is_none() {
+            let state = self.state();
+            match self.rotate(state.revision)? {
+                true => self.planned = Some(state),
+                false => self.postpone(),
             }
+        }
+        // What is rewritten loses its history, which watchers may want after a crash as well: so
+        // wait until it is forgotten anyway, unless the space is needed now.
+        let forgotten = self.ledger.revisions().1;
+        let is_full = self.is_full;
+        let ready = |state: &mut State| state.revision <= forgotten || is_full;
+        if let Some(state) = self.planned.take_if(ready) {
+            self.rewrite = Some(Rewrite::start(self.log.place.clone(), state));
+        }
+        Ok(())
+    }
+
+    /// What is committed now.
+    fn state(&self) -> State {
+        let (tree, revision) = self.ledger.snapshot();
+        State {
+            tree,
+            deadlines: self.expiry.deadlines.clone(),
+            revision,
+        }
+    }
+
+    /// Begins a new segment at the present; false if the old one has to go on.
+    fn rotate(&mut self, present: Revision) -> Result<bool, StoreError> {
+        match self.log.rotate(present) {
+            Ok(()) => Ok(true),
+            Err(Failure::Refused(error)) => {
+                tracing::warn!(%error, "cannot begin a new segment; the old one goes on");
+                Ok(false)
+            }
+            Err(Failure::Broken(error)) => Err(error),
         }
     }
 

@@ -9,12 +9,15 @@
 //! # });
 //! ```
 //!
-//! Each check asks for a fresh, empty store; [`Apart`] makes one of a part of a server. The checks are public one by one for what keeps only a
-//! part of the promises: [`ThroughCache`] keeps all but those about compaction and about how the
-//! changes of a transaction travel together.
+//! Each check asks for a fresh, empty store; [`Apart`] makes one of a part of a server. The checks are
+//! public one by one for what keeps only a part of the promises: [`ThroughCache`] keeps all but those about compaction and about how the
+//! changes of a transaction travel together. [`linear`] judges what many clients saw, [`SimulatedDisk`]
+//! lets a durable engine meet every misfortune of a disk.
 
 mod apart;
 mod concurrency;
+mod dice;
+mod disk;
 mod expiry;
 mod history;
 pub mod linear;
@@ -30,6 +33,8 @@ use futures::StreamExt;
 
 pub use apart::Apart;
 pub use concurrency::{counters_lose_no_update, watchers_see_one_order};
+pub use dice::Dice;
+pub use disk::{Fault, FileOperation, SimulatedDisk};
 pub use expiry::{keys_go_when_their_time_is_over, writing_again_ends_the_old_time};
 pub use history::{compaction_forgets, compaction_spares_the_present, old_revisions_can_be_read};
 pub use range::{pages_continue, ranges_select_and_count};

@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
-use super::{disk::Simulated, *};
+use super::*;
+use crate::testing::{Dice, Fault, FileOperation, SimulatedDisk};
 
-async fn open(disk: &Simulated, dir: &Path, options: EmbeddedOptions) -> EmbeddedStore {
+async fn open(disk: &SimulatedDisk, dir: &Path, options: EmbeddedOptions) -> EmbeddedStore {
     EmbeddedStore::open_on(Arc::new(disk.clone()), dir, options)
         .await
         .unwrap()
@@ -11,7 +12,7 @@ async fn open(disk: &Simulated, dir: &Path, options: EmbeddedOptions) -> Embedde
 #[tokio::test]
 async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
     let dir = tempfile::tempdir().unwrap();
-    let disk = Simulated::default();
+    let disk = SimulatedDisk::default();
     let store = open(&disk, dir.path(), EmbeddedOptions::default()).await;
     write(&store, "a", "1").await;
     for room in 0..36 {
@@ -31,10 +32,16 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
 #[tokio::test]
 async fn after_a_failed_fsync_nothing_is_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
-    let disk = Simulated::default();
+    let disk = SimulatedDisk::default();
     let store = open(&disk, dir.path(), EmbeddedOptions::default()).await;
     write(&store, "a", "1").await;
-    disk.limit_syncs(0);
+    // Only once: what follows would be believed, and be wrong.
+    let (kind, written) = (io::ErrorKind::Other, 0);
+    let mut faults = Some(Fault { kind, written }).into_iter();
+    disk.fail(move |operation| match operation {
+        FileOperation::Sync => faults.next(),
+        _ => None,
+    });
     let error = store.commit(put("a", "2")).await.unwrap_err();
     assert!(
         matches!(
@@ -59,8 +66,9 @@ async fn after_a_failed_fsync_nothing_is_acknowledged() {
 #[tokio::test]
 async fn a_full_disk_does_not_stop_the_log_from_being_rewritten_later() {
     let dir = tempfile::tempdir().unwrap();
-    let disk = Simulated::default();
+    let disk = SimulatedDisk::default();
     let options = EmbeddedOptions {
+        retention: BRIEF,
         rewrite_bytes: 2_000,
         ..SMALL
     };
@@ -108,13 +116,15 @@ async fn write_until_dark(store: &EmbeddedStore, round: usize) -> BTreeMap<Strin
 #[tokio::test]
 async fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
     let options = EmbeddedOptions {
+        retention: BRIEF,
         rewrite_bytes: 3_000,
         segment_bytes: 1_500,
         ..SMALL
     };
+    let mut dice = Dice::new(5);
     for moment in 0..300 {
         let dir = tempfile::tempdir().unwrap();
-        let mut disk = Simulated::default();
+        let mut disk = SimulatedDisk::default();
         let mut last = Revision::ZERO;
         // Twice in a row, so that recovery itself is cut short as well.
         for round in 0..2 {
@@ -125,7 +135,7 @@ async fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
                 Ok(store) => write_until_dark(&store, round).await,
                 Err(error) => panic!("moment {moment}: {error}"),
             };
-            disk = disk.after_power_cut(moment);
+            disk = disk.after_power_cut(&mut dice);
             let store = open(&disk, dir.path(), options).await;
             let (items, revision) = state(&store).await;
             for (key, at) in acknowledged {

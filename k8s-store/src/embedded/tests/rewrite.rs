@@ -1,8 +1,9 @@
-use std::{fs, time::Duration};
+use std::fs;
 
 use super::*;
 
 const EAGER: EmbeddedOptions = EmbeddedOptions {
+    retention: BRIEF,
     rewrite_bytes: 4_000,
     ..SMALL
 };
@@ -50,6 +51,30 @@ async fn dead_bytes_are_given_back() {
     assert_eq!(store.stats().live_bytes, stats.live_bytes);
     let kept = store.get(b"kept").await.unwrap().0.unwrap();
     assert_eq!((kept.created, kept.modified), (Revision(1), Revision(1)));
+}
+
+#[tokio::test]
+async fn what_could_be_watched_before_a_restart_can_be_after() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut rewrites = 0;
+    for round in 0..40 {
+        let store = EmbeddedStore::open_with(dir.path(), EAGER).await.unwrap();
+        for number in 0..(round * 7 % 60) {
+            let value = format!("{number} {}", "x".repeat(200));
+            write(&store, &format!("k{}", number % 5), &value).await;
+        }
+        let (current, forgotten) = store.revisions().await.unwrap();
+        rewrites += store.stats().rewrites;
+        drop(store);
+        let store = EmbeddedStore::open_with(dir.path(), EAGER).await.unwrap();
+        let (found, still_forgotten) = store.revisions().await.unwrap();
+        assert_eq!(found, current);
+        assert!(
+            still_forgotten <= forgotten.max(Revision(current.0.saturating_sub(16))),
+            "{forgotten} {still_forgotten} {current}"
+        );
+    }
+    assert!(rewrites > 3, "{rewrites}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use tokio::task::{self, JoinSet};
 
 use super::{Guard, History, Recorder};
-use crate::{Store, TxnOutcome};
+use crate::{Store, TxnOutcome, testing::Dice};
 
 /// How many clients do how much, and in which way.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ impl Workload {
     }
 
     async fn client(self, client: usize, store: Arc<dyn Store>, recorder: Arc<Recorder>) {
-        let mut dice = Dice(self.seed ^ (client as u64) << 32);
+        let mut dice = Dice::new(self.seed ^ (client as u64) << 32);
         // What the client believes of each key: often outdated, so that guards fail.
         let mut known = vec![None; self.keys];
         for step in 0..self.steps {
@@ -81,18 +81,5 @@ pub async fn histories_are_linearizable(store: Arc<dyn Store>) {
     let history = Workload::default().record(&[store]).await;
     if let Err(violation) = history.check() {
         panic!("{violation}");
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): enough to choose by.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
     }
 }
