@@ -15,6 +15,7 @@ pub mod probe;
 pub mod resource;
 pub mod server;
 pub mod source;
+mod spdy;
 mod teardown;
 pub mod volume;
 

@@ -1,18 +1,20 @@
-//! The agent's HTTPS server: logs, exec and attach, for the API server alone.
+//! The agent's HTTPS server: logs, exec, attach and port-forward, for the API server first of all.
 //!
 //! One server may serve the pods of many nodes: paths name the pod, and the [`Directory`] knows whose
 //! it is.
 
 mod channel;
+mod dial;
 mod directory;
 mod follow;
 pub mod log;
 mod logs;
 mod route;
 mod session;
-mod spdy;
+mod splice;
 mod streaming;
 mod tls;
+mod tunnel;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 

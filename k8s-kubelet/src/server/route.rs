@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     directory::{Directory, Entry},
-    logs, streaming,
+    logs,
+    streaming::{self, Wish},
 };
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
@@ -50,6 +51,10 @@ pub(super) async fn handle(
         return text(StatusCode::FORBIDDEN, message);
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
+    let wish = |request| Wish {
+        request,
+        sessions: &caller.sessions,
+    };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match parts.as_slice() {
         ["healthz" | "livez" | "readyz"] if is_read => text(StatusCode::OK, "ok"),
@@ -60,28 +65,45 @@ pub(super) async fn handle(
                 None => missing(namespace, pod),
             }
         }
+        ["run", namespace, pod, rest @ .., container] if rest.len() < 2 => {
+            match stream_of(directory, namespace, pod, rest) {
+                Ok(entry) => streaming::run(entry, container, &query).await,
+                Err(answer) => *answer,
+            }
+        }
         [
             action @ ("exec" | "attach"),
             namespace,
             pod,
             rest @ ..,
             container,
-        ] if rest.len() < 2 => {
-            let entry = directory
-                .get(namespace, pod)
-                .filter(|entry| has_uid(entry, rest.first()));
-            match entry {
-                Some(entry) if *action == "exec" => {
-                    streaming::exec(entry, container, &query, request, &caller.sessions).await
-                }
-                Some(entry) => {
-                    streaming::attach(entry, container, &query, request, &caller.sessions).await
-                }
-                None => missing(namespace, pod),
+        ] if rest.len() < 2 => match stream_of(directory, namespace, pod, rest) {
+            Ok(entry) if *action == "exec" => {
+                streaming::exec(entry, container, wish(request)).await
+            }
+            Ok(entry) => streaming::attach(entry, container, wish(request)).await,
+            Err(answer) => *answer,
+        },
+        ["portForward", namespace, pod, rest @ ..] if rest.len() < 2 => {
+            match stream_of(directory, namespace, pod, rest) {
+                Ok(entry) => streaming::port_forward(entry, wish(request)).await,
+                Err(answer) => *answer,
             }
         }
         _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
     }
+}
+
+/// The pod to stream from; of the path's rest, the first is its uid.
+fn stream_of(
+    directory: &Directory,
+    namespace: &str,
+    pod: &str,
+    rest: &[&str],
+) -> Result<Entry, Box<Response<Body>>> {
+    let entry = directory.get(namespace, pod);
+    let entry = entry.filter(|entry| has_uid(entry, rest.first()));
+    entry.ok_or_else(|| Box::new(text(StatusCode::NOT_FOUND, "pod does not exist")))
 }
 
 fn has_uid(entry: &Entry, uid: Option<&&str>) -> bool {
