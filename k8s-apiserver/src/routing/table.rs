@@ -131,9 +131,14 @@ async fn connect(
     request: Request,
 ) -> Result<Response, ApiError> {
     let row = &resource.row;
+    // Proxies are asked for as `scheme:name:port`.
+    let name = match subresource.name.as_str() {
+        "proxy" => handler::connect::reference(info)?.name,
+        _ => &info.name,
+    };
     let stored = registry
-        .get(&row.group, &row.plural, &info.namespace, &info.name)
-        .ok_or_else(|| ApiError::not_found(resource.name(), &info.name))?;
+        .get(&row.group, &row.plural, &info.namespace, name)
+        .ok_or_else(|| ApiError::not_found(resource.name(), name))?;
     let connector = registry.config().connector.as_ref().ok_or_else(|| {
         ApiError::ServiceUnavailable("this server is not connected to any node".to_owned())
     })?;
