@@ -1,5 +1,7 @@
 //! Paths and who may call them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -8,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    access::{Access, Identity, Refusal},
     directory::{Directory, Entry},
     logs,
     streaming::{self, Wish},
@@ -26,9 +29,19 @@ pub(super) fn text(status: StatusCode, message: impl Into<Bytes>) -> Response<Bo
 
 /// Who calls, and what ends with the server.
 pub(super) struct Caller {
-    pub(super) name: String,
-    pub(super) is_allowed: bool,
+    pub(super) certificate: Option<Identity>,
+    pub(super) access: Arc<Access>,
     pub(super) sessions: CancellationToken,
+}
+
+impl Caller {
+    async fn check(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
+        let certificate = self.certificate.as_ref();
+        let access = &self.access;
+        let identity = access.authenticate(certificate, request.headers()).await?;
+        let path = request.uri().path();
+        access.authorize(&identity, request.method(), path).await
+    }
 }
 
 /// Answers a request.
@@ -44,11 +57,8 @@ pub(super) async fn handle(
         .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    if !caller.is_allowed {
-        let (name, verb) = (&caller.name, request.method().as_str().to_lowercase());
-        let message =
-            format!("Forbidden (user={name}, verb={verb}, resource=nodes, subresource=proxy)");
-        return text(StatusCode::FORBIDDEN, message);
+    if let Err(Refusal(status, message)) = caller.check(&request).await {
+        return text(status, message);
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
     let wish = |request| Wish {
