@@ -123,3 +123,6 @@ impl Shared {
         connection.await.map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;
