@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use async_trait::async_trait;
 use k8s_apimachinery::{Object, Value};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::{
+    core::v1::{Node, Pod},
+    discovery::v1::EndpointSlice,
+};
 
 use crate::{
     ApiError, Request, RequestInfo, Response, User,
@@ -93,13 +96,30 @@ impl NodeLocator for Live {
         let node: Node = stored.entry.object().view().ok()?;
         address_of(&node).map(NodeEndpoint::Address)
     }
+
+    fn slices(&self, namespace: &str, service: &str) -> Vec<EndpointSlice> {
+        let Some(registry) = self.registry() else {
+            return Vec::new();
+        };
+        let slices = registry.list("discovery.k8s.io", "endpointslices", namespace);
+        let slices = slices.iter().map(|stored| stored.entry.object());
+        slices
+            .filter(|slice| slice.label("kubernetes.io/service-name") == Some(service))
+            .filter_map(|slice| slice.view().ok())
+            .collect()
+    }
+
+    fn pod(&self, namespace: &str, name: &str) -> Option<Pod> {
+        let stored = self.registry()?.get("", "pods", namespace, name)?;
+        stored.entry.object().view().ok()
+    }
 }
 
 #[async_trait]
 impl Connector for Relay {
-    async fn connect(&self, request: Request, object: &Object, _subresource: &str) -> Response {
-        let answer = match object.kind() {
-            "Node" => self.node_proxy(request).await,
+    async fn connect(&self, request: Request, object: &Object, subresource: &str) -> Response {
+        let answer = match subresource {
+            "proxy" => self.proxy(object, request).await,
             _ => match object.view::<Pod>() {
                 Ok(pod) => self.pod(&pod, request).await,
                 Err(error) => Err(ApiError::internal(error)),

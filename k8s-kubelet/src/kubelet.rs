@@ -25,7 +25,7 @@ use crate::{
     pod::{cleanup, mailbox::Mailbox, worker::Worker},
     resource::Cgroups,
     rotation,
-    server::Server,
+    server::{Access, Server},
     source::PodSource,
 };
 
@@ -95,7 +95,8 @@ impl Kubelet {
         let server = match (server, &config.tls) {
             (Some(shared), _) => Some(shared),
             (None, Some(tls)) => {
-                let server = Server::bind(config.listen, tls).await?;
+                let access = Access::new(ctx.client.clone(), &config.name);
+                let server = Server::bind(config.listen, tls, access).await?;
                 let (running, cancel) = (server.clone(), ctx.cancel.child_token());
                 tasks.spawn(async move { running.run(cancel).await });
                 Some(server)

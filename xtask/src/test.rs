@@ -54,7 +54,7 @@ fn end_to_end(scenarios: &[String]) -> Result<()> {
             .args(["--package", "k8s-tests", "--bins"]),
     )?;
     let images = build::images()?;
-    let kubectl = kubectl::newest(&build::release())?;
+    let kubectl = kubectl::version(&build::release(), kubectl::NEWEST)?;
     let lane = Lane::open()?;
     let mut command = lane.command(&build::release().join("lane"));
     command.env("CLUSTER", build::release().join("cluster"));
@@ -62,6 +62,10 @@ fn end_to_end(scenarios: &[String]) -> Result<()> {
         .env("IMAGES", images)
         .env("KUBECTL", kubectl)
         .env("ROOT", run::root());
+    for minor in kubectl::OLDER {
+        let kubectl = kubectl::version(&build::release(), minor)?;
+        command.env(format!("KUBECTL_{minor}"), kubectl);
+    }
     run::check(command.args(scenarios))
 }
 

@@ -8,7 +8,7 @@ use k8s_kubelet::{
     Kubelet, NodeConfig,
     cri::CriRuntime,
     hollow::HollowRuntime,
-    server::{Server, ServerTls},
+    server::{Access, Server, ServerTls},
     source::PodSource,
 };
 use k8s_proxy::{Proxy, ProxyConfig};
@@ -72,7 +72,9 @@ pub(crate) async fn run_hollow(
     tasks: &mut JoinSet<()>,
 ) -> Result<()> {
     let listen = (Ipv4Addr::UNSPECIFIED, free_port().await).into();
-    let server = Server::bind(listen, &tls(plane, "hollow", advertise)?).await?;
+    // Any of the nodes may ask who may call; they are all served alike.
+    let access = Access::new(plane.context(identity::node("hollow-0")).client, "");
+    let server = Server::bind(listen, &tls(plane, "hollow", advertise)?, access).await?;
     let source = PodSource::new(&plane.hub);
     let (serving, cancel) = (server.clone(), plane.cancel.child_token());
     tasks.spawn(async move { serving.run(cancel).await });
@@ -134,7 +136,7 @@ pub(crate) fn run_services(
     Ok(())
 }
 
-/// Keys for the agent's own server, which only the API server may call.
+/// Keys for the agent's own server.
 fn tls(plane: &ControlPlane, node: &str, address: Ipv4Addr) -> Result<ServerTls> {
     let names = [node.to_owned(), address.to_string()];
     let credential = plane.pki.issue_kubelet_serving(node, &names)?;

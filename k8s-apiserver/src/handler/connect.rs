@@ -1,30 +1,25 @@
-//! Reaching into nodes: logs, exec, attach, port-forward, and the node's own endpoints.
+//! Reaching into nodes and pods: logs, exec, attach, port-forward, and the proxies.
 //!
-//! The server finds the node, calls its agent with a certificate of its own, and relays. What is
-//! spoken after an upgrade (WebSocket channels, SPDY) is between the client and the agent: here it
-//! is only bytes.
+//! The server finds the node, calls its agent with a certificate of its own, and relays; pods it calls
+//! at their addresses. What is spoken after an upgrade (WebSocket channels, SPDY) is between the client
+//! and the other end: here it is only bytes.
 
+mod dial;
+mod html;
 mod locate;
+mod location;
+mod proxy;
+mod rewrite;
 mod target;
 
-use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::sync::{Arc, atomic::AtomicUsize};
 
-use futures::{
-    FutureExt,
-    future::{BoxFuture, Either, select},
-};
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderName, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Limited};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
-use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use rustls::ClientConfig;
 
 use crate::{
     ApiError, Body, BoxError, Request, RequestInfo, Response, body, error::GroupResource, pipe,
@@ -32,20 +27,21 @@ use crate::{
 };
 
 pub use locate::{NodeEndpoint, NodeLocator, address_of};
+pub(crate) use proxy::reference;
 pub use target::Target;
 
-/// How long a node may take to answer a call for a connection.
-const DIAL: Duration = Duration::from_secs(30);
-/// How long one side of a stream may go on after the other has ended.
-const FAREWELL: Duration = Duration::from_secs(10);
 /// How much of a node's complaint is passed on, in bytes.
 const COMPLAINT: usize = 8 * 1024;
 
-/// Relays requests to nodes.
+/// Relays requests to nodes and pods.
 #[derive(Clone)]
 pub struct Relay {
     locator: Arc<dyn NodeLocator>,
     tls: Arc<ClientConfig>,
+    /// For pods, whose certificates nobody knows.
+    trusting: Arc<ClientConfig>,
+    /// Counts requests for services, whose endpoints take turns.
+    turn: Arc<AtomicUsize>,
     tasks: Tasks,
 }
 
@@ -56,6 +52,8 @@ impl Relay {
         Relay {
             locator,
             tls,
+            trusting: dial::trusting(),
+            turn: Arc::default(),
             tasks,
         }
     }
@@ -75,13 +73,6 @@ impl Relay {
         Ok(response)
     }
 
-    /// Answers `nodes/proxy`: whatever the node's agent has at the path after `/proxy`.
-    pub async fn node_proxy(&self, request: Request) -> Result<Response, ApiError> {
-        let info = RequestInfo::of(&request);
-        let target = Target::of_node(&info, request.uri());
-        self.relay(&target, request).await
-    }
-
     async fn relay(&self, target: &Target, mut request: Request) -> Result<Response, ApiError> {
         let nodes = GroupResource::new("", "nodes");
         let endpoint = self.locator.locate(&target.node).await;
@@ -91,18 +82,25 @@ impl Relay {
         let client = upgrade.then(|| hyper::upgrade::on(&mut request));
         let onward = onward(request, uri, upgrade);
         let dialled = self.call(endpoint, onward, upgrade).await;
-        let mut response = dialled.map_err(|error| {
+        let response = dialled.map_err(|error| {
             tracing::debug!(node = target.node, %error, "cannot reach node");
             ApiError::ServiceUnavailable(format!("error dialing backend: {error}"))
         })?;
+        Ok(self.finish(response, client))
+    }
+
+    /// The answer for the client: without what is about the other connection, which is joined with the
+    /// client's if both upgrade.
+    fn finish(&self, mut response: Response, client: Option<OnUpgrade>) -> Response {
         if let (StatusCode::SWITCHING_PROTOCOLS, Some(client)) = (response.status(), client) {
-            let node = hyper::upgrade::on(&mut response);
-            self.tasks.spawn(splice(client, node));
-            return Ok(response.map(|_| body::empty()));
+            let server = hyper::upgrade::on(&mut response);
+            self.tasks.spawn(dial::splice(client, server));
+            return response.map(|_| body::empty());
         }
-        response.headers_mut().remove(header::CONNECTION);
-        response.headers_mut().remove(header::TRANSFER_ENCODING);
-        Ok(response)
+        for name in HOP_BY_HOP {
+            response.headers_mut().remove(name);
+        }
+        response
     }
 
     fn call(
@@ -123,8 +121,7 @@ impl Relay {
                 if let Ok(host) = host {
                     request.headers_mut().insert(header::HOST, host);
                 }
-                let dialled = dial(address, TlsConnector::from(Arc::clone(&self.tls)));
-                dialled
+                dial::tls(address, self.tls.clone())
                     .then(move |stream| match stream {
                         Ok(stream) => pipe::send(&tasks, stream, request),
                         Err(error) => futures::future::err(error.into()).boxed(),
@@ -136,11 +133,14 @@ impl Relay {
 }
 
 /// What is about one connection and not the request; kept only to ask for an upgrade.
-const HOP_BY_HOP: [HeaderName; 6] = [
+const HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
     header::UPGRADE,
     header::TRANSFER_ENCODING,
     header::TE,
+    header::TRAILER,
+    header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
     header::HOST,
 ];
@@ -158,51 +158,6 @@ fn onward(request: Request, uri: Uri, upgrade: bool) -> Request {
         }
     }
     onward
-}
-
-async fn dial(
-    address: SocketAddr,
-    tls: TlsConnector,
-) -> Result<tokio_rustls::client::TlsStream<TcpStream>, io::Error> {
-    let connected = timeout(DIAL, async {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        tls.connect(ServerName::from(address.ip()), stream).await
-    });
-    let failed =
-        |error: io::Error| io::Error::new(error.kind(), format!("dial tcp {address}: {error}"));
-    connected
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-        .map_err(failed)
-}
-
-/// Copies bytes both ways until one side ends; what the other still has to say it says soon.
-async fn splice(client: OnUpgrade, node: OnUpgrade) {
-    let (client, node) = match tokio::try_join!(client, node) {
-        Ok(upgraded) => upgraded,
-        Err(error) => return tracing::debug!(%error, "upgrade failed"),
-    };
-    let (from_client, to_client) = tokio::io::split(TokioIo::new(client));
-    let (from_node, to_node) = tokio::io::split(TokioIo::new(node));
-    let inward = pin!(pour(from_client, to_node));
-    let outward = pin!(pour(from_node, to_client));
-    match select(inward, outward).await {
-        Either::Left(((), outward)) => drop(timeout(FAREWELL, outward).await),
-        Either::Right(((), inward)) => drop(timeout(FAREWELL, inward).await),
-    }
-}
-
-/// Copies until the source ends or either breaks, and says so to the sink.
-async fn pour<R, W>(mut source: R, mut sink: W)
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
-    let copied = tokio::io::copy(&mut source, &mut sink).await;
-    if let Err(error) = copied.and(sink.shutdown().await) {
-        tracing::debug!(%error, "relay ended");
-    }
 }
 
 /// A node's refusal as the server's own: what the client did wrong is said as the node says it.

@@ -131,10 +131,15 @@ async fn connect(
     info: &RequestInfo,
     request: Request,
 ) -> Result<Response, ApiError> {
+    // Proxies are asked for as `scheme:name:port`.
+    let name = match subresource.name.as_str() {
+        "proxy" => handler::connect::reference(info)?.name,
+        _ => &info.name,
+    };
     let stored = registry
-        .fetch(resource, &info.namespace, &info.name, None)
+        .fetch(resource, &info.namespace, name, None)
         .await?
-        .ok_or_else(|| ApiError::not_found(resource.name(), &info.name))?;
+        .ok_or_else(|| ApiError::not_found(resource.name(), name))?;
     let connector = registry.config().connector.as_ref().ok_or_else(|| {
         ApiError::ServiceUnavailable("this server is not connected to any node".to_owned())
     })?;

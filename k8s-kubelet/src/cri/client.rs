@@ -18,7 +18,7 @@ use tonic::{
 
 use super::{
     Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
-    Sandbox, Streams, Version,
+    Sandbox, StreamServer, Streams, Version,
     api::{
         self, image_service_client::ImageServiceClient,
         runtime_service_client::RuntimeServiceClient,
@@ -341,7 +341,7 @@ impl Runtime for CriRuntime {
         id: &str,
         command: &[String],
         streams: Streams,
-    ) -> Result<String, RuntimeError> {
+    ) -> Result<StreamServer, RuntimeError> {
         let message = api::ExecRequest {
             container_id: id.to_owned(),
             cmd: command.to_vec(),
@@ -350,15 +350,11 @@ impl Runtime for CriRuntime {
             stdout: streams.stdout,
             stderr: streams.stderr && !streams.tty,
         };
-        Ok(self
-            .runtime()
-            .exec(request(message))
-            .await?
-            .into_inner()
-            .url)
+        let answer = self.runtime().exec(request(message)).await?;
+        Ok(StreamServer::Url(answer.into_inner().url))
     }
 
-    async fn attach(&self, id: &str, streams: Streams) -> Result<String, RuntimeError> {
+    async fn attach(&self, id: &str, streams: Streams) -> Result<StreamServer, RuntimeError> {
         let message = api::AttachRequest {
             container_id: id.to_owned(),
             stdin: streams.stdin,
@@ -366,12 +362,21 @@ impl Runtime for CriRuntime {
             stdout: streams.stdout,
             stderr: streams.stderr && !streams.tty,
         };
-        Ok(self
-            .runtime()
-            .attach(request(message))
-            .await?
-            .into_inner()
-            .url)
+        let answer = self.runtime().attach(request(message)).await?;
+        Ok(StreamServer::Url(answer.into_inner().url))
+    }
+
+    async fn port_forward(
+        &self,
+        sandbox_id: &str,
+        ports: &[u16],
+    ) -> Result<StreamServer, RuntimeError> {
+        let message = api::PortForwardRequest {
+            pod_sandbox_id: sandbox_id.to_owned(),
+            port: ports.iter().copied().map(i32::from).collect(),
+        };
+        let answer = self.runtime().port_forward(request(message)).await?;
+        Ok(StreamServer::Url(answer.into_inner().url))
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError> {

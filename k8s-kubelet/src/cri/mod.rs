@@ -28,4 +28,6 @@ mod containerd {
 pub use client::CriRuntime;
 pub use error::RuntimeError;
 pub use observed::{Container, ContainerState, Image, Sandbox};
-pub use runtime::{Change, Changes, ExecOutput, Runtime, RuntimeCondition, Streams, Version};
+pub use runtime::{
+    Change, Changes, ExecOutput, Runtime, RuntimeCondition, StreamServer, Streams, Version,
+};

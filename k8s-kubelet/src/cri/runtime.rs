@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use tokio::io::DuplexStream;
 
 use super::{Container, Image, RuntimeError, Sandbox, api};
 
@@ -52,6 +53,16 @@ pub struct Streams {
     pub stderr: bool,
     /// A terminal.
     pub tty: bool,
+}
+
+/// Where a runtime serves streams: over HTTP, for one request that asks to upgrade, in the protocols of
+/// Kubernetes' streaming servers.
+#[derive(Debug)]
+pub enum StreamServer {
+    /// At this URL.
+    Url(String),
+    /// In this process.
+    Pipe(DuplexStream),
 }
 
 /// Something changed in the runtime.
@@ -123,15 +134,22 @@ pub trait Runtime: Send + Sync + 'static {
         command: &[String],
         timeout: Duration,
     ) -> Result<ExecOutput, RuntimeError>;
-    /// Prepares a command; returns the URL where its streams are served.
+    /// Prepares a command; returns where its streams are served.
     async fn exec(
         &self,
         id: &str,
         command: &[String],
         streams: Streams,
-    ) -> Result<String, RuntimeError>;
-    /// Prepares to attach to a container's process; returns the URL where its streams are served.
-    async fn attach(&self, id: &str, streams: Streams) -> Result<String, RuntimeError>;
+    ) -> Result<StreamServer, RuntimeError>;
+    /// Prepares to attach to a container's process; returns where its streams are served.
+    async fn attach(&self, id: &str, streams: Streams) -> Result<StreamServer, RuntimeError>;
+    /// Prepares to connect to ports inside a sandbox; returns where the connections are served. The
+    /// streaming protocol names a port for each connection; `ports` is for protocols that can't.
+    async fn port_forward(
+        &self,
+        sandbox_id: &str,
+        ports: &[u16],
+    ) -> Result<StreamServer, RuntimeError>;
 
     /// The image of a reference (name, digest or id), if the node has it.
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError>;

@@ -5,6 +5,7 @@
 //! is found to have passed, and one stream per runtime sleeps until the next.
 
 mod address;
+mod forward;
 mod state;
 
 use std::{
@@ -15,11 +16,11 @@ use std::{
 use async_trait::async_trait;
 use futures::StreamExt;
 use k8s_runtime::{Clock, SystemClock};
-use tokio::{sync::Notify, time::Instant};
+use tokio::{io::DuplexStream, sync::Notify, time::Instant};
 
 use crate::cri::{
     Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
-    Sandbox, Streams, Version,
+    Sandbox, StreamServer, Streams, Version,
     api::{self, ContainerConfig, PodSandboxConfig},
     label,
 };
@@ -74,6 +75,9 @@ impl Behaviour {
 
 type Behave = Arc<dyn Fn(&ContainerConfig) -> Behaviour + Send + Sync>;
 
+/// Who listens on a sandbox's ports: the near end of a connection, if anybody does.
+pub type Listeners = Arc<dyn Fn(&Sandbox, u16) -> Option<DuplexStream> + Send + Sync>;
+
 /// The runtime of a hollow node. Cheap to clone; all clones are one runtime.
 #[derive(Clone)]
 pub struct HollowRuntime {
@@ -84,6 +88,7 @@ struct Shared {
     state: Mutex<State>,
     news: Notify,
     behave: Behave,
+    listeners: Listeners,
     clock: Arc<dyn Clock>,
 }
 
@@ -93,10 +98,20 @@ impl HollowRuntime {
         Self::with(pod_cidr, Behaviour::usual, Arc::new(SystemClock))
     }
 
-    /// A runtime whose containers behave as told, dated by a clock.
+    /// A runtime whose containers behave as told, dated by a clock. Nobody listens on their ports.
     pub fn with(
         pod_cidr: &str,
         behave: impl Fn(&ContainerConfig) -> Behaviour + Send + Sync + 'static,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::listening(pod_cidr, behave, Arc::new(|_, _| None), clock)
+    }
+
+    /// A runtime on whose pods' ports somebody listens.
+    pub fn listening(
+        pod_cidr: &str,
+        behave: impl Fn(&ContainerConfig) -> Behaviour + Send + Sync + 'static,
+        listeners: Listeners,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self {
@@ -104,6 +119,7 @@ impl HollowRuntime {
                 state: Mutex::new(State::new(pod_cidr)),
                 news: Notify::new(),
                 behave: Arc::new(behave),
+                listeners,
                 clock,
             }),
         }
@@ -264,12 +280,22 @@ impl Runtime for HollowRuntime {
         Ok(ExecOutput::default())
     }
 
-    async fn exec(&self, _: &str, _: &[String], _: Streams) -> Result<String, RuntimeError> {
+    async fn exec(&self, _: &str, _: &[String], _: Streams) -> Result<StreamServer, RuntimeError> {
         Err(RuntimeError::Unsupported("exec into a hollow pod"))
     }
 
-    async fn attach(&self, _: &str, _: Streams) -> Result<String, RuntimeError> {
+    async fn attach(&self, _: &str, _: Streams) -> Result<StreamServer, RuntimeError> {
         Err(RuntimeError::Unsupported("attaching to a hollow pod"))
+    }
+
+    async fn port_forward(
+        &self,
+        sandbox_id: &str,
+        _: &[u16],
+    ) -> Result<StreamServer, RuntimeError> {
+        let sandbox = self.state().sandbox(sandbox_id)?;
+        let listeners = self.shared.listeners.clone();
+        Ok(StreamServer::Pipe(forward::serve(sandbox, listeners)))
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError> {

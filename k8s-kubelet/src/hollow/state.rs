@@ -105,7 +105,11 @@ impl State {
     }
 
     pub(super) fn sandbox_ips(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
-        let sandbox = self.sandboxes.get(id).map(|sandbox| sandbox.ips.clone());
+        self.sandbox(id).map(|sandbox| sandbox.ips)
+    }
+
+    pub(super) fn sandbox(&self, id: &str) -> Result<Sandbox, RuntimeError> {
+        let sandbox = self.sandboxes.get(id).cloned();
         sandbox.ok_or_else(|| RuntimeError::NotFound(format!("sandbox {id}")))
     }
 

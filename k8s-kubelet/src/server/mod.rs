@@ -1,18 +1,21 @@
-//! The agent's HTTPS server: logs, exec and attach, for the API server alone.
+//! The agent's HTTPS server: logs, exec, attach and port-forward, for the API server first of all.
 //!
 //! One server may serve the pods of many nodes: paths name the pod, and the [`Directory`] knows whose
 //! it is.
 
+mod access;
 mod channel;
+mod dial;
 mod directory;
 mod follow;
 pub mod log;
 mod logs;
 mod route;
 mod session;
-mod spdy;
+mod splice;
 mod streaming;
 mod tls;
+mod tunnel;
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
@@ -22,6 +25,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+pub use access::Access;
 pub use directory::Directory;
 pub use tls::ServerTls;
 
@@ -35,8 +39,7 @@ struct Shared {
     listener: TcpListener,
     address: SocketAddr,
     acceptor: TlsAcceptor,
-    /// Client certificates' names that may call.
-    allowed: Vec<String>,
+    access: Arc<Access>,
     directory: Directory,
     /// Cancelled with the server: ends upgraded connections.
     sessions: CancellationToken,
@@ -44,7 +47,7 @@ struct Shared {
 
 impl Server {
     /// Binds an address; port 0 takes any.
-    pub async fn bind(address: SocketAddr, tls: &ServerTls) -> Result<Self, Error> {
+    pub async fn bind(address: SocketAddr, tls: &ServerTls, access: Access) -> Result<Self, Error> {
         let listen = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -53,7 +56,7 @@ impl Server {
                 listener,
                 address,
                 acceptor: tls.acceptor()?,
-                allowed: tls.allowed.clone(),
+                access: Arc::new(access),
                 directory: Directory::default(),
                 sessions: CancellationToken::new(),
             }),
@@ -105,10 +108,9 @@ impl Shared {
             .accept(stream)
             .await
             .map_err(|error| error.to_string())?;
-        let name = tls::common_name(stream.get_ref().1).unwrap_or_default();
         let caller = Arc::new(route::Caller {
-            is_allowed: self.allowed.contains(&name),
-            name,
+            certificate: tls::identity(stream.get_ref().1),
+            access: self.access.clone(),
             sessions: self.sessions.clone(),
         });
         let directory = self.directory.clone();
@@ -121,3 +123,6 @@ impl Shared {
         connection.await.map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Paths and who may call them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
@@ -8,8 +10,10 @@ use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    access::{Access, Identity, Refusal},
     directory::{Directory, Entry},
-    logs, streaming,
+    logs,
+    streaming::{self, Wish},
 };
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
@@ -25,9 +29,19 @@ pub(super) fn text(status: StatusCode, message: impl Into<Bytes>) -> Response<Bo
 
 /// Who calls, and what ends with the server.
 pub(super) struct Caller {
-    pub(super) name: String,
-    pub(super) is_allowed: bool,
+    pub(super) certificate: Option<Identity>,
+    pub(super) access: Arc<Access>,
     pub(super) sessions: CancellationToken,
+}
+
+impl Caller {
+    async fn check(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
+        let certificate = self.certificate.as_ref();
+        let access = &self.access;
+        let identity = access.authenticate(certificate, request.headers()).await?;
+        let path = request.uri().path();
+        access.authorize(&identity, request.method(), path).await
+    }
 }
 
 /// Answers a request.
@@ -43,13 +57,14 @@ pub(super) async fn handle(
         .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    if !caller.is_allowed {
-        let (name, verb) = (&caller.name, request.method().as_str().to_lowercase());
-        let message =
-            format!("Forbidden (user={name}, verb={verb}, resource=nodes, subresource=proxy)");
-        return text(StatusCode::FORBIDDEN, message);
+    if let Err(Refusal(status, message)) = caller.check(&request).await {
+        return text(status, message);
     }
     let query = request.uri().query().unwrap_or_default().to_owned();
+    let wish = |request| Wish {
+        request,
+        sessions: &caller.sessions,
+    };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match parts.as_slice() {
         ["healthz" | "livez" | "readyz"] if is_read => text(StatusCode::OK, "ok"),
@@ -60,28 +75,45 @@ pub(super) async fn handle(
                 None => missing(namespace, pod),
             }
         }
+        ["run", namespace, pod, rest @ .., container] if rest.len() < 2 => {
+            match stream_of(directory, namespace, pod, rest) {
+                Ok(entry) => streaming::run(entry, container, &query).await,
+                Err(answer) => *answer,
+            }
+        }
         [
             action @ ("exec" | "attach"),
             namespace,
             pod,
             rest @ ..,
             container,
-        ] if rest.len() < 2 => {
-            let entry = directory
-                .get(namespace, pod)
-                .filter(|entry| has_uid(entry, rest.first()));
-            match entry {
-                Some(entry) if *action == "exec" => {
-                    streaming::exec(entry, container, &query, request, &caller.sessions).await
-                }
-                Some(entry) => {
-                    streaming::attach(entry, container, &query, request, &caller.sessions).await
-                }
-                None => missing(namespace, pod),
+        ] if rest.len() < 2 => match stream_of(directory, namespace, pod, rest) {
+            Ok(entry) if *action == "exec" => {
+                streaming::exec(entry, container, wish(request)).await
+            }
+            Ok(entry) => streaming::attach(entry, container, wish(request)).await,
+            Err(answer) => *answer,
+        },
+        ["portForward", namespace, pod, rest @ ..] if rest.len() < 2 => {
+            match stream_of(directory, namespace, pod, rest) {
+                Ok(entry) => streaming::port_forward(entry, wish(request)).await,
+                Err(answer) => *answer,
             }
         }
         _ => text(StatusCode::NOT_FOUND, "404 page not found\n"),
     }
+}
+
+/// The pod to stream from; of the path's rest, the first is its uid.
+fn stream_of(
+    directory: &Directory,
+    namespace: &str,
+    pod: &str,
+    rest: &[&str],
+) -> Result<Entry, Box<Response<Body>>> {
+    let entry = directory.get(namespace, pod);
+    let entry = entry.filter(|entry| has_uid(entry, rest.first()));
+    entry.ok_or_else(|| Box::new(text(StatusCode::NOT_FOUND, "pod does not exist")))
 }
 
 fn has_uid(entry: &Entry, uid: Option<&&str>) -> bool {

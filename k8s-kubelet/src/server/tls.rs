@@ -1,4 +1,4 @@
-//! The server's keys, and who may call.
+//! The server's keys, and the certificates of its callers.
 
 use std::{fmt, sync::Arc};
 
@@ -10,6 +10,7 @@ use rustls::{
 };
 use tokio_rustls::TlsAcceptor;
 
+use super::access::Identity;
 use crate::error::Error;
 
 /// The server's certificate and key, and the authority of its clients, all PEM.
@@ -21,12 +22,10 @@ pub struct ServerTls {
     pub key: String,
     /// The authority that clients' certificates must come from.
     pub client_ca: String,
-    /// The common names that may call.
-    pub allowed: Vec<String>,
 }
 
 impl ServerTls {
-    /// Keys for a server that only the API server may call, under the name that it uses by custom.
+    /// Keys for a server.
     pub fn new(
         certificate: impl Into<String>,
         key: impl Into<String>,
@@ -36,7 +35,6 @@ impl ServerTls {
             certificate: certificate.into(),
             key: key.into(),
             client_ca: client_ca.into(),
-            allowed: vec!["kube-apiserver-kubelet-client".into()],
         }
     }
 
@@ -53,7 +51,9 @@ impl ServerTls {
                 .map_err(|error| wrong("client CA", &error))?;
         }
         let provider = Arc::new(ring::default_provider());
+        // Who has no certificate may have a token.
         let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+            .allow_unauthenticated()
             .build()
             .map_err(|error| wrong("client CA", &error))?;
         let mut config = ServerConfig::builder_with_provider(provider)
@@ -70,9 +70,7 @@ impl ServerTls {
 
 impl fmt::Debug for ServerTls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerTls")
-            .field("allowed", &self.allowed)
-            .finish_non_exhaustive()
+        f.debug_struct("ServerTls").finish_non_exhaustive()
     }
 }
 
@@ -80,10 +78,9 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, rustls::pki_t
     CertificateDer::pem_slice_iter(pem.as_bytes()).collect()
 }
 
-/// The common name of a connection's client.
-pub(super) fn common_name(connection: &ServerConnection) -> Option<String> {
+/// Whom a connection's certificate stands for.
+pub(super) fn identity(connection: &ServerConnection) -> Option<Identity> {
     let certificate = connection.peer_certificates()?.first()?;
     let (_, certificate) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let name = certificate.subject().iter_common_name().next()?;
-    name.as_str().ok().map(str::to_owned)
+    Identity::of_certificate(&certificate)
 }

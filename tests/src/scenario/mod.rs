@@ -5,6 +5,7 @@ mod failure;
 mod hollow;
 mod identity;
 mod pod;
+mod stream;
 mod tour;
 
 use anyhow::Result;
@@ -21,4 +22,5 @@ pub(crate) const ALL: &[Scenario] = &[
     ("tour", tour::run),
     ("tour-with-kill", tour::run_with_kill),
     ("pod", pod::run),
+    ("stream", stream::run),
 ];

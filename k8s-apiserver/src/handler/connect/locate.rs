@@ -1,9 +1,12 @@
-//! Where a node's agent is.
+//! Where a node's agent is, and what stands behind a service.
 
 use std::net::{IpAddr, SocketAddr};
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::{
+    core::v1::{Node, Pod},
+    discovery::v1::EndpointSlice,
+};
 
 use crate::stack::Stack;
 
@@ -19,11 +22,27 @@ pub enum NodeEndpoint {
     InProcess(Stack),
 }
 
-/// Finds nodes.
+impl NodeEndpoint {
+    /// The address, if it has one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            NodeEndpoint::Address(address) => Some(*address),
+            NodeEndpoint::InProcess(_) => None,
+        }
+    }
+}
+
+/// Finds nodes, and what the proxies send requests to.
 #[async_trait]
 pub trait NodeLocator: Send + Sync + 'static {
     /// Where the agent of a node is; `None` if there is no such node or it has no address.
     async fn locate(&self, node: &str) -> Option<NodeEndpoint>;
+
+    /// The endpoints of a service.
+    fn slices(&self, namespace: &str, service: &str) -> Vec<EndpointSlice>;
+
+    /// A pod.
+    fn pod(&self, namespace: &str, name: &str) -> Option<Pod>;
 }
 
 /// The address that a node reports for its agent: internal before external.

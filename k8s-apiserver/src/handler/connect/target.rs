@@ -2,7 +2,6 @@
 //! URL.
 
 use form_urlencoded::Serializer;
-use http::Uri;
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
 
 use crate::{
@@ -51,17 +50,6 @@ impl Target {
             None => Err(ApiError::BadRequest(format!(
                 "pod {name} does not have a host assigned"
             ))),
-        }
-    }
-
-    /// What is after `/proxy` in a request for `nodes/proxy`, as the client escaped it.
-    pub fn of_node(info: &RequestInfo, uri: &Uri) -> Self {
-        // api, v1, nodes, the name, proxy: and what is left is the node's.
-        let rest = uri.path().splitn(7, '/').nth(6).unwrap_or_default();
-        let path = format!("/{rest}");
-        Target {
-            node: info.name.clone(),
-            path_and_query: joined(&path, uri.query().unwrap_or_default()),
         }
     }
 }
@@ -316,17 +304,6 @@ mod tests {
             &pod,
             "log?sinceSeconds=5&sinceTime=2026-01-01T00:00:00Z",
             "PodLogOptions \"p\" is invalid: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified",
-        );
-    }
-
-    #[test]
-    fn a_nodes_own_paths_keep_their_escapes() {
-        let uri: Uri = "/api/v1/nodes/n1/proxy/logs/a%20b?x=1".parse().unwrap();
-        let info = RequestInfo::parse(&Method::GET, &uri).unwrap();
-        let target = Target::of_node(&info, &uri);
-        assert_eq!(
-            (target.node.as_str(), target.path_and_query.as_str()),
-            ("n1", "/logs/a%20b?x=1")
         );
     }
 }
