@@ -44,7 +44,8 @@ pub fn builtins() -> &'static [Builtin] {
         "node-ipam" as "node-controller": node_ipam,
         "csrapproving" as "certificate-controller": certificates::approve,
         "csrcleaner" as "certificate-controller": certificates::clean,
-        "token-cleaner" as "token-cleaner": bootstrap,
+        "bootstrap-signer" as "bootstrap-signer": bootstrap::sign,
+        "token-cleaner" as "token-cleaner": bootstrap::clean,
         "pod-garbage-collector" as "pod-garbage-collector": pod_gc,
     };
     BUILTINS

@@ -1,69 +1,34 @@
-//! Bootstrap tokens: removed when their time is up.
+//! Bootstrap tokens: [`clean`] removes those whose time is up, [`sign`] lets whoever holds one check
+//! that `cluster-info` is of the cluster that it was given for.
+
+pub mod clean;
+pub mod sign;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_runtime::{Action, Context, Controller, Key, Store, WatchConfig};
-use kube::{
-    Api,
-    api::{DeleteParams, Preconditions},
-};
 
+/// Where the tokens are.
 const NAMESPACE: &str = "kube-system";
+/// The type of the secrets that hold them.
 const TYPE: &str = "bootstrap.kubernetes.io/token";
 
-/// Runs the controller until the context is cancelled.
-pub async fn run(ctx: Context) {
-    let only_tokens = WatchConfig::default().fields(format!("type={TYPE}"));
-    let secrets = ctx.hub.informer_with::<Secret>(only_tokens);
-    let store = secrets.store();
-    Controller::new("token-cleaner", ctx.clone())
-        .owns_keys(&secrets)
-        .run(1, move |key| {
-            let (ctx, store) = (ctx.clone(), store.clone());
-            async move { reconcile(&ctx, &store, key).await }
-        })
-        .await;
-}
-
-async fn reconcile(ctx: &Context, store: &Store<Secret>, key: Key) -> Result<Action, kube::Error> {
-    let Some(secret) = store.get(&key).filter(|_| key.namespace == NAMESPACE) else {
-        return Ok(Action::Done);
-    };
-    match left(&secret, ctx.clock.now()) {
-        None => Ok(Action::Done),
-        Some(Duration::ZERO) => {
-            let api: Api<Secret> = Api::namespaced(ctx.client.clone(), NAMESPACE);
-            let params = DeleteParams {
-                preconditions: Some(Preconditions {
-                    uid: secret.metadata.uid.clone(),
-                    resource_version: None,
-                }),
-                ..DeleteParams::default()
-            };
-            match api.delete(&key.name, &params).await {
-                Err(kube::Error::Api(status)) if status.code == 404 => Ok(Action::Done),
-                other => other.map(|_| Action::Done),
-            }
-        }
-        Some(left) => Ok(Action::After(left)),
-    }
+/// One of a secret's values, as text.
+fn text<'a>(secret: &'a Secret, key: &str) -> Option<&'a str> {
+    std::str::from_utf8(&secret.data.as_ref()?.get(key)?.0).ok()
 }
 
 /// How long a token is good yet; `None` if for ever. One whose expiry can't be read isn't good at all.
 fn left(secret: &Secret, now: Timestamp) -> Option<Duration> {
-    let text = &secret.data.as_ref()?.get("expiration")?.0;
-    if text.is_empty() {
+    let expiration = secret.data.as_ref()?.get("expiration")?;
+    if expiration.0.is_empty() {
         return None;
     }
-    let until = std::str::from_utf8(text).ok()?.parse::<Timestamp>();
+    let until = text(secret, "expiration").and_then(|text| text.parse::<Timestamp>().ok());
     let left = until.map(|until| until.duration_since(now));
-    Some(
-        left.ok()
-            .and_then(|left| Duration::try_from(left).ok())
-            .unwrap_or_default(),
-    )
+    let left = left.and_then(|left| Duration::try_from(left).ok());
+    Some(left.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -73,10 +38,8 @@ mod tests {
     #[track_caller]
     fn check(expiration: Option<&str>, want: Option<u64>) {
         let data = expiration.map(|text| {
-            (
-                "expiration".to_owned(),
-                k8s_openapi::ByteString(text.into()),
-            )
+            let bytes = k8s_openapi::ByteString(text.into());
+            ("expiration".to_owned(), bytes)
         });
         let secret = Secret {
             data: Some(data.into_iter().collect()),
@@ -87,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_removed_when_its_time_is_up() {
+    fn a_token_is_good_until_its_time_is_up() {
         check(None, None);
         check(Some(""), None);
         check(Some("2026-01-01T00:01:00Z"), Some(60));

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::cluster::Cluster;
+use crate::{cluster::Cluster, shell::Outcome};
 
 /// Who, in which groups, may, and may not: verb and resource, in the words of `kubectl auth can-i`.
 struct Identity {
@@ -137,5 +137,28 @@ pub(crate) fn run() -> Result<()> {
             ensure!(ask(what)? == "no", "{} may {what}", identity.user);
         }
     }
+    tokens(&cluster)?;
     cluster.stop()
+}
+
+/// A service account's token makes its bearer that account, for as long as there is one.
+fn tokens(cluster: &Cluster) -> Result<()> {
+    cluster.sh("kubectl create serviceaccount builder")?;
+    let token = cluster.sh("kubectl create token builder --duration=10m")?;
+    let name = who_am_i(cluster, &token)?.expect_success("whoami")?;
+    ensure!(name == "system:serviceaccount:default:builder", "{name}");
+    cluster.sh("kubectl delete serviceaccount builder")?;
+    let error = who_am_i(cluster, &token)?.expect_failure("a dead account's token")?;
+    ensure!(error.contains("Unauthorized"), "{error}");
+    Ok(())
+}
+
+/// Whom the server takes the bearer of a token for; the administrator's certificate stays out of it.
+pub(super) fn who_am_i(cluster: &Cluster, token: &str) -> Result<Outcome> {
+    let server = cluster.sh("kubectl config view -o jsonpath='{.clusters[0].cluster.server}'")?;
+    cluster.bash(&format!(
+        "kubectl auth whoami -o jsonpath='{{.status.userInfo.username}}' --kubeconfig=/dev/null \
+         --insecure-skip-tls-verify --server={server} --token={}",
+        token.trim()
+    ))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::identity;
 use crate::{cluster::Cluster, shell::eventually};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -45,6 +46,14 @@ fn volumes(cluster: &Cluster) -> Result<()> {
             .any(|line| line.contains(" /scratch ")),
         "emptyDir volume"
     );
+    let account = "/var/run/secrets/kubernetes.io/serviceaccount";
+    ensure!(
+        cat(&format!("{account}/namespace"))? == "default",
+        "the account's volume"
+    );
+    let token = cat(&format!("{account}/token"))?;
+    let name = identity::who_am_i(cluster, &token)?.expect_success("whoami")?;
+    ensure!(name == "system:serviceaccount:default:default", "{name}");
     let env = cluster.sh("kubectl exec volumes -- /kuard env")?;
     for line in [
         "GREETING=hello",
