@@ -12,6 +12,7 @@ mod kubectl;
 mod lane;
 mod run;
 mod test;
+mod wheel;
 
 use std::path::PathBuf;
 
