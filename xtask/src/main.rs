@@ -13,6 +13,7 @@ mod kubectl;
 mod lane;
 mod run;
 mod test;
+mod wheel;
 
 use std::path::PathBuf;
 

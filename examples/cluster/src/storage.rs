@@ -42,11 +42,15 @@ async fn etcd(args: &Args, urls: &[String]) -> Result<Arc<dyn Store>> {
     let read = |path: &PathBuf| {
         fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let mut tls = Tls::default();
-    tls.ca = args.etcd_cafile.as_ref().map(read).transpose()?;
-    if let (Some(certificate), Some(key)) = (&args.etcd_certfile, &args.etcd_keyfile) {
-        tls.identity = Some((read(certificate)?, read(key)?));
-    }
+    let identity = match (&args.etcd_certfile, &args.etcd_keyfile) {
+        (Some(certificate), Some(key)) => Some((read(certificate)?, read(key)?)),
+        _ => None,
+    };
+    let tls = Tls {
+        ca: args.etcd_cafile.as_ref().map(read).transpose()?,
+        identity,
+        server_name: None,
+    };
     let mut options = EtcdOptions::new(urls);
     let secure = tls.ca.is_some() || tls.identity.is_some();
     options.tls = secure.then_some(tls);

@@ -77,15 +77,15 @@ impl<C: Codec> WatchCache<C> {
     }
 
     /// Commits to the store; when it answers `Committed`, the write is visible in this cache, and when
-    /// it answers `Conflict`, so is what it lost to; unless the store is shared and its word is slow
-    /// to come: then they are visible to fresh reads.
+    /// it answers `Conflict`, so is what it lost to: unless the store is shared and its word is slow to
+    /// come, when fresh reads see it all the same.
     /// If the cache stops in between, its error says so although the write has been done.
     pub async fn commit(&self, txn: Txn) -> Result<TxnOutcome, StoreError> {
         let outcome = self.shared.store.commit(txn).await?;
         let seen = match &outcome {
             TxnOutcome::Committed(revision) => *revision,
             // Whoever lost to a write, or to a deletion, must find it here when it reads again.
-            TxnOutcome::Conflict(_) => self.shared.store.revisions().await?.0,
+            TxnOutcome::Conflict(_) => self.shared.store.current().await?,
         };
         self.approach(seen).await?;
         Ok(outcome)

@@ -10,8 +10,21 @@
 //! transaction is sent again only if it is certain that no server has taken it; else its fate is
 //! [`StoreError::Unconfirmed`](crate::StoreError::Unconfirmed).
 //!
+//! ```no_run
+//! # async fn connect() -> Result<(), k8s_store::StoreError> {
+//! use k8s_store::{Store, etcd::{EtcdOptions, EtcdStore}};
+//!
+//! let options = EtcdOptions::new(["http://10.0.0.1:2379", "http://10.0.0.2:2379"]);
+//! let store = EtcdStore::connect(options).await?;
+//! println!("at revision {}", store.current().await?);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! etcd begins at revision 1, and its one clock counts what others write under other prefixes too, so
-//! revisions have gaps for whoever sees one prefix.
+//! revisions have gaps for whoever sees one prefix. A user of etcd's own authentication needs to read and
+//! write its keys, to read `/registry/health`, which tells the current revision, and, if it is to
+//! compact, to write `compact_rev_key`.
 
 mod compact;
 mod engine;

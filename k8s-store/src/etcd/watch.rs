@@ -189,7 +189,12 @@ impl Watch {
             let event = self.event(event)?;
             let revision = event.revision();
             if revision <= seen {
-                continue;
+                // The server said before that there was nothing more up to here. Whoever believed it has
+                // to begin anew.
+                return Err(StoreError::Compacted {
+                    requested: revision,
+                    compacted: seen,
+                });
             }
             self.seen = revision;
             match self.ready.back_mut() {

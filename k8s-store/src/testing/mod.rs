@@ -137,12 +137,16 @@ async fn item(watch: &mut WatchStream) -> WatchItem {
 
 /// The next events, flattened, whatever progress is reported in between.
 async fn events(watch: &mut WatchStream, count: usize) -> Vec<Event> {
-    let mut seen = Vec::new();
-    while seen.len() < count {
-        if let WatchItem::Events(revision, events) = item(watch).await {
-            assert!(events.iter().all(|event| event.revision() == revision));
-            seen.extend(events);
+    let collect = async {
+        let mut seen = Vec::new();
+        while seen.len() < count {
+            if let WatchItem::Events(revision, events) = item(watch).await {
+                assert!(events.iter().all(|event| event.revision() == revision));
+                seen.extend(events);
+            }
         }
-    }
-    seen
+        seen
+    };
+    let collected = tokio::time::timeout(PATIENCE, collect).await;
+    collected.expect("the watch delivers in time")
 }

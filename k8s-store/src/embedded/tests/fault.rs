@@ -59,6 +59,7 @@ async fn after_a_failed_fsync_nothing_is_acknowledged() {
             Err(StoreError::Closed)
         ));
     }
+    assert!(matches!(store.health().await, Err(StoreError::Closed)));
     // What was durable can still be read.
     assert_eq!(store.get(b"a").await.unwrap().0.unwrap().value, "1");
 }
