@@ -1,21 +1,21 @@
 //! Service: one stable address in front of pods.
 
+mod address;
+mod balancer;
+
 use std::collections::HashSet;
-use std::net::IpAddr;
 
 use serde_json::{Map, Value, json};
 
 use super::endpoints::check_ordinary_ip;
-use super::pod_spec::{check_ip, check_port_number_or_name};
+use super::pod_spec::check_port_number_or_name;
 use crate::api::metadata::{check_label_key, check_labels};
 use crate::api::{Edit, Field, NameRule, Rules};
-use crate::ip::Network;
 use crate::name;
 use crate::object::Object;
 
 const FIXED: &str = "may not change once set";
 const KUBELET_PORT: i64 = 10_250;
-const RANGES_ANNOTATION: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 const DAY: i64 = 86_400;
 const AFFINITY_SECONDS: i64 = 3 * 60 * 60;
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
@@ -34,7 +34,7 @@ impl Rules for Service {
     }
 
     fn default(&self, object: &mut Object) {
-        default_ip_modes(object.as_map_mut());
+        balancer::default(object.as_map_mut());
         let spec = object.as_map_mut().ensure("spec");
         default_affinity(spec);
         spec.fill("type", "ClusterIP");
@@ -55,9 +55,9 @@ impl Rules for Service {
         check_ports(&spec);
         check_affinity(&spec);
         check_type(&spec);
-        check_cluster_ips(&spec);
+        address::check(&spec);
         check_policies(&spec);
-        check_balancer(object, &spec);
+        balancer::check(object, &spec);
         check_labels(&spec.get("selector"));
         for address in spec.get("externalIPs").items() {
             check_ordinary_ip(&address);
@@ -69,7 +69,7 @@ impl Rules for Service {
         let is_named = |spec: &Field| spec.get("type").str() == "ExternalName";
         // An address can be given up or taken only together with the type.
         if !is_named(&spec) && !is_named(&old) {
-            check_same_addresses(&spec, &old);
+            address::check_update(&spec, &old);
         }
         let is_balanced = |spec: &Field| spec.get("type").str() == "LoadBalancer";
         if is_balanced(&spec) && is_balanced(&old) {
@@ -87,20 +87,9 @@ impl Rules for Service {
         if !points.is_empty() && spec.get("type").str() != "LoadBalancer" {
             points.forbidden("may only be used when `spec.type` is \"LoadBalancer\"");
         }
-        points.items().for_each(|point| check_entry_point(&point));
-    }
-}
-
-/// Traffic to an address of a load balancer comes to the nodes for that address, unless it says otherwise.
-fn default_ip_modes(service: &mut Map<String, Value>) {
-    let status = service.object("status");
-    let Some(balancer) = status.and_then(|status| status.object("loadBalancer")) else {
-        return;
-    };
-    for point in balancer.objects("ingress") {
-        if !point.text("ip").is_empty() {
-            point.fill("ipMode", "VIP");
-        }
+        points
+            .items()
+            .for_each(|point| balancer::check_entry_point(&point));
     }
 }
 
@@ -241,115 +230,6 @@ fn check_type(spec: &Field) {
     }
 }
 
-fn check_cluster_ips(spec: &Field) {
-    let type_ = spec.get("type").str();
-    if type_ == "ExternalName" {
-        return;
-    }
-    check_families(spec);
-    let (ip, ips) = (spec.get("clusterIP"), spec.get("clusterIPs"));
-    let first = ips.items().next().map(|first| first.str());
-    if first.is_some_and(|first| !ip.is_empty() && first != ip.str()) {
-        ips.invalid("first value must match `clusterIP`");
-    }
-    if is_headless(spec) && matches!(type_, "LoadBalancer" | "NodePort") {
-        let why = format!("may not be set to 'None' for {type_} services");
-        match ips.items().next() {
-            Some(first) => first.invalid(why),
-            None => ip.invalid(why),
-        }
-    }
-    let mut are_addresses = true;
-    for (at, ip) in ips.items().enumerate() {
-        if at == 0 && ip.str() == "None" {
-            if ips.len() > 1 {
-                are_addresses = false;
-                ips.invalid("'None' must be the first and only value");
-            }
-            continue;
-        }
-        are_addresses &= check_address(&ip);
-    }
-    if ips.is_empty() && !matches!(ip.str(), "" | "None") {
-        check_address(&ip);
-    }
-    if ips.len() > 2 {
-        ips.invalid("may only hold up to 2 values");
-    }
-    if are_addresses {
-        check_address_families(spec, &ips);
-    }
-}
-
-/// Checks an address. Says whether it is one.
-fn check_address(address: &Field) -> bool {
-    check_ip(address);
-    address.str().parse::<IpAddr>().is_ok()
-}
-
-fn check_families(spec: &Field) {
-    let (families, policy) = (spec.get("ipFamilies"), spec.get("ipFamilyPolicy"));
-    let mut seen = HashSet::new();
-    for family in families.items() {
-        family.must_be_one_of(&["IPv4", "IPv6"]);
-        if !seen.insert(family.str()) {
-            family.duplicate();
-        }
-    }
-    policy.may_be_one_of(&["PreferDualStack", "RequireDualStack", "SingleStack"]);
-    if policy.str() == "SingleStack" {
-        for (list, what) in [("clusterIPs", "cluster IPs"), ("ipFamilies", "IP families")] {
-            if spec.get(list).len() > 1 {
-                policy.invalid(format!(
-                    "must be 'RequireDualStack' or 'PreferDualStack' when multiple {what} are specified"
-                ));
-            }
-        }
-    }
-}
-
-/// Each address is of the family that stands in its place, and no two are of the same.
-fn check_address_families(spec: &Field, ips: &Field) {
-    let is_six = |ip: &Field| ip.str().contains(':');
-    if ips.len() == 2 && ips.items().filter(|ip| is_six(ip)).count() != 1 {
-        ips.invalid("may specify no more than one IP for each IP family");
-    }
-    if is_headless(spec) {
-        return;
-    }
-    let families = spec.get("ipFamilies");
-    for (at, (ip, family)) in ips.items().zip(families.items()).enumerate() {
-        let actual = if is_six(&ip) { "IPv6" } else { "IPv4" };
-        if family.str() != actual && matches!(family.str(), "IPv4" | "IPv6") {
-            ip.invalid(format!(
-                "expected an {} value as indicated by `ipFamilies[{at}]`",
-                family.str()
-            ));
-        }
-    }
-}
-
-/// What was allocated stays; a second address may come and go.
-fn check_same_addresses(spec: &Field, old: &Field) {
-    let (ips, old_ips) = (spec.get("clusterIPs"), old.get("clusterIPs"));
-    let (ip, old_ip) = (spec.get("clusterIP"), old.get("clusterIP"));
-    if !old_ip.is_empty() && !ip.same_as(&old_ip) {
-        match ips.items().next() {
-            Some(first) => first.holding(&ips).invalid(FIXED),
-            None => ip.invalid(FIXED),
-        }
-    } else if old_ips.len() > 1 && ips.len() > 1 && !ips.same_as(&old_ips) {
-        ips.invalid(FIXED);
-    }
-    let (families, old_families) = (spec.get("ipFamilies"), old.get("ipFamilies"));
-    let (first, old_first) = (families.items().next(), old_families.items().next());
-    if let (Some(first), Some(old_first)) = (first, old_first)
-        && !first.same_as(&old_first)
-    {
-        first.holding(&families).invalid(FIXED);
-    }
-}
-
 fn check_policies(spec: &Field) {
     let external = spec.get("externalTrafficPolicy");
     let is_accessible = spec.map().is_some_and(is_externally_accessible);
@@ -377,65 +257,6 @@ fn check_policies(spec: &Field) {
         "PreferSameNode",
         "PreferSameZone",
     ]);
-}
-
-/// Checks what only load balancers have.
-fn check_balancer(object: &Field, spec: &Field) {
-    const ONLY: &str = "may only be used when `type` is 'LoadBalancer'";
-    let is_balanced = spec.get("type").str() == "LoadBalancer";
-    for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
-        let field = spec.get(field);
-        if field.is_set() && !is_balanced {
-            field.forbidden(ONLY);
-        }
-    }
-    let class = spec.get("loadBalancerClass");
-    if class.is_set() && is_balanced {
-        class.invalid_for(name::qualified_name(class.str()));
-    }
-    let ranges = spec.get("loadBalancerSourceRanges");
-    if !ranges.is_empty() {
-        if !is_balanced {
-            ranges.forbidden(ONLY);
-        }
-        for range in ranges.items() {
-            if let Err(fault) = range.str().trim().parse::<Network>() {
-                range.invalid(fault.to_string());
-            }
-        }
-        return;
-    }
-    let metadata = object.get("metadata");
-    let annotations = metadata.get("annotations");
-    let ranges = annotations.key(RANGES_ANNOTATION);
-    if ranges.is_set() {
-        if !is_balanced {
-            ranges.forbidden(ONLY);
-        }
-        let mut listed = ranges.str().split(',').map(str::trim);
-        if !ranges.is_empty() && !listed.all(|range| range.parse::<Network>().is_ok()) {
-            ranges
-                .invalid("must be a list of IP ranges. For example: 10.240.0.0/24,10.250.0.0/24 ");
-        }
-    }
-}
-
-fn check_entry_point(point: &Field) {
-    let [ip, mode, hostname] = ["ip", "ipMode", "hostname"].map(|field| point.get(field));
-    match (ip.is_empty(), mode.is_set()) {
-        (false, false) => mode.required("must be specified when `ip` is set"),
-        (true, true) => mode.forbidden("may not be specified when `ip` is not set"),
-        _ => mode.may_be_one_of(&["Proxy", "VIP"]),
-    }
-    if !ip.is_empty() {
-        check_ip(&ip);
-    }
-    if !hostname.is_empty() {
-        hostname.invalid_for(name::dns1123_subdomain(hostname.str()));
-        if hostname.str().parse::<IpAddr>().is_ok() {
-            hostname.invalid("must be a DNS name, not an IP address");
-        }
-    }
 }
 
 #[cfg(test)]

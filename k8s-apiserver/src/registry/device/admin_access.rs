@@ -35,7 +35,7 @@ pub(super) fn check(
                 format!(
                     "Forbidden: admin access to devices requires the `{LABEL}: true` label on the containing namespace"
                 ),
-                &format!("{at}.devices.requests[{index}].exactly.adminAccess"),
+                format!("{at}.devices.requests[{index}].exactly.adminAccess"),
             )
         })
         .collect();

@@ -4,9 +4,11 @@ use k8s_apimachinery::scheme::gvk::Gvk;
 use k8s_openapi::{
     Resource,
     api::{
-        apps, authentication, authorization, autoscaling, batch, certificates, coordination, core,
-        discovery, events, networking, node, policy, rbac, scheduling, storage,
+        admissionregistration, apps, authentication, authorization, autoscaling, batch,
+        certificates, coordination, core, discovery, events, flowcontrol, networking, node, policy,
+        rbac, resource, scheduling, storage, storagemigration,
     },
+    kube_aggregator::pkg::apis::apiregistration,
     schemars::{JsonSchema, Schema, SchemaGenerator},
 };
 
@@ -48,6 +50,13 @@ static KINDS: &[Row] = &[
     row::<core::v1::Secret>(),
     row::<core::v1::Service>(),
     row::<core::v1::ServiceAccount>(),
+    row::<admissionregistration::v1::MutatingAdmissionPolicy>(),
+    row::<admissionregistration::v1::MutatingAdmissionPolicyBinding>(),
+    row::<admissionregistration::v1::MutatingWebhookConfiguration>(),
+    row::<admissionregistration::v1::ValidatingAdmissionPolicy>(),
+    row::<admissionregistration::v1::ValidatingAdmissionPolicyBinding>(),
+    row::<admissionregistration::v1::ValidatingWebhookConfiguration>(),
+    row::<apiregistration::v1::APIService>(),
     row::<apps::v1::ControllerRevision>(),
     row::<apps::v1::DaemonSet>(),
     row::<apps::v1::Deployment>(),
@@ -66,12 +75,18 @@ static KINDS: &[Row] = &[
     row::<batch::v1::CronJob>(),
     row::<batch::v1::Job>(),
     row::<certificates::v1::CertificateSigningRequest>(),
+    row::<certificates::v1::ClusterTrustBundle>(),
+    row::<certificates::v1::PodCertificateRequest>(),
     row::<coordination::v1::Lease>(),
     row::<discovery::v1::EndpointSlice>(),
     row::<events::v1::Event>(),
+    row::<flowcontrol::v1::FlowSchema>(),
+    row::<flowcontrol::v1::PriorityLevelConfiguration>(),
+    row::<networking::v1::IPAddress>(),
     row::<networking::v1::Ingress>(),
     row::<networking::v1::IngressClass>(),
     row::<networking::v1::NetworkPolicy>(),
+    row::<networking::v1::ServiceCIDR>(),
     row::<node::v1::RuntimeClass>(),
     row::<policy::v1::Eviction>(),
     row::<policy::v1::PodDisruptionBudget>(),
@@ -79,9 +94,29 @@ static KINDS: &[Row] = &[
     row::<rbac::v1::ClusterRoleBinding>(),
     row::<rbac::v1::Role>(),
     row::<rbac::v1::RoleBinding>(),
+    row::<resource::v1::DeviceClass>(),
+    row::<resource::v1::DeviceTaintRule>(),
+    row::<resource::v1::ResourceClaim>(),
+    row::<resource::v1::ResourceClaimTemplate>(),
+    row::<resource::v1::ResourceSlice>(),
     row::<scheduling::v1::PriorityClass>(),
     row::<storage::v1::CSIDriver>(),
     row::<storage::v1::CSINode>(),
     row::<storage::v1::StorageClass>(),
     row::<storage::v1::VolumeAttachment>(),
+    row::<storagemigration::v1::StorageVersionMigration>(),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::builtin_strategies;
+
+    #[test]
+    fn each_served_kind_has_texts() {
+        for strategy in builtin_strategies() {
+            let gvk = strategy.kind().gvk();
+            assert!(describe(&gvk).is_some(), "{gvk}");
+        }
+    }
+}

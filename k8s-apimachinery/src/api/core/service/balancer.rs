@@ -1,0 +1,85 @@
+//! What only load balancers have, and how they are reached.
+
+use std::net::IpAddr;
+
+use serde_json::{Map, Value};
+
+use crate::api::core::pod_spec::check_ip;
+use crate::api::{Edit, Field};
+use crate::ip::Network;
+use crate::name;
+
+const RANGES_ANNOTATION: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
+
+/// Traffic to an address of a load balancer comes to the nodes for that address, unless it says otherwise.
+pub(super) fn default(service: &mut Map<String, Value>) {
+    let status = service.object("status");
+    let Some(balancer) = status.and_then(|status| status.object("loadBalancer")) else {
+        return;
+    };
+    for point in balancer.objects("ingress") {
+        if !point.text("ip").is_empty() {
+            point.fill("ipMode", "VIP");
+        }
+    }
+}
+
+/// Checks what only load balancers have.
+pub(super) fn check(object: &Field, spec: &Field) {
+    const ONLY: &str = "may only be used when `type` is 'LoadBalancer'";
+    let is_balanced = spec.get("type").str() == "LoadBalancer";
+    for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
+        let field = spec.get(field);
+        if field.is_set() && !is_balanced {
+            field.forbidden(ONLY);
+        }
+    }
+    let class = spec.get("loadBalancerClass");
+    if class.is_set() && is_balanced {
+        class.invalid_for(name::qualified_name(class.str()));
+    }
+    let ranges = spec.get("loadBalancerSourceRanges");
+    if !ranges.is_empty() {
+        if !is_balanced {
+            ranges.forbidden(ONLY);
+        }
+        for range in ranges.items() {
+            if let Err(fault) = range.str().trim().parse::<Network>() {
+                range.invalid(fault.to_string());
+            }
+        }
+        return;
+    }
+    let metadata = object.get("metadata");
+    let annotations = metadata.get("annotations");
+    let ranges = annotations.key(RANGES_ANNOTATION);
+    if ranges.is_set() {
+        if !is_balanced {
+            ranges.forbidden(ONLY);
+        }
+        let mut listed = ranges.str().split(',').map(str::trim);
+        if !ranges.is_empty() && !listed.all(|range| range.parse::<Network>().is_ok()) {
+            ranges
+                .invalid("must be a list of IP ranges. For example: 10.240.0.0/24,10.250.0.0/24 ");
+        }
+    }
+}
+
+/// Checks where a balancer is reached, as the status tells.
+pub(super) fn check_entry_point(point: &Field) {
+    let [ip, mode, hostname] = ["ip", "ipMode", "hostname"].map(|field| point.get(field));
+    match (ip.is_empty(), mode.is_set()) {
+        (false, false) => mode.required("must be specified when `ip` is set"),
+        (true, true) => mode.forbidden("may not be specified when `ip` is not set"),
+        _ => mode.may_be_one_of(&["Proxy", "VIP"]),
+    }
+    if !ip.is_empty() {
+        check_ip(&ip);
+    }
+    if !hostname.is_empty() {
+        hostname.invalid_for(name::dns1123_subdomain(hostname.str()));
+        if hostname.str().parse::<IpAddr>().is_ok() {
+            hostname.invalid("must be a DNS name, not an IP address");
+        }
+    }
+}
