@@ -13,6 +13,7 @@
 //! assert_eq!(faults[0].field, "metadata.name");
 //! ```
 
+mod convert;
 mod edit;
 mod error;
 mod field;
@@ -22,12 +23,15 @@ mod selector;
 
 pub mod apps;
 pub mod autoscaling;
+pub mod batch;
 pub mod coordination;
 pub mod core;
 pub mod discovery;
 pub mod events;
 pub mod rbac;
+pub mod storage;
 
+pub use convert::convert;
 pub use edit::Edit;
 pub use error::{FieldError, FieldErrorKind};
 pub use field::{Field, IMMUTABLE, collect, collect_update};
@@ -46,13 +50,29 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "Event") => &core::event::Event,
             ("", "v1", "Namespace") => &core::namespace::Namespace,
             ("", "v1", "Node") => &core::node::Node,
+            ("", "v1", "PersistentVolume") => &core::persistent_volume::PersistentVolume,
+            ("", "v1", "PersistentVolumeClaim") => {
+                &core::persistent_volume_claim::PersistentVolumeClaim
+            }
             ("", "v1", "Pod") => &core::pod::Pod,
+            ("", "v1", "PodTemplate") => &core::pod_template::PodTemplate,
+            ("", "v1", "ReplicationController") => {
+                &core::replication_controller::ReplicationController
+            }
             ("", "v1", "Secret") => &core::secret::Secret,
             ("", "v1", "Service") => &core::service::Service,
             ("", "v1", "ServiceAccount") => &core::service_account::ServiceAccount,
+            ("apps", "v1", "ControllerRevision") => &apps::controller_revision::ControllerRevision,
+            ("apps", "v1", "DaemonSet") => &apps::daemon_set::DaemonSet,
             ("apps", "v1", "Deployment") => &apps::deployment::Deployment,
             ("apps", "v1", "ReplicaSet") => &apps::replica_set::ReplicaSet,
+            ("apps", "v1", "StatefulSet") => &apps::stateful_set::StatefulSet,
             ("autoscaling", "v1", "Scale") => &autoscaling::scale::Scale,
+            ("autoscaling", "v2", "HorizontalPodAutoscaler") => {
+                &autoscaling::horizontal_pod_autoscaler::HorizontalPodAutoscaler
+            }
+            ("batch", "v1", "CronJob") => &batch::cron_job::CronJob,
+            ("batch", "v1", "Job") => &batch::job::Job,
             ("coordination.k8s.io", "v1", "Lease") => &coordination::lease::Lease,
             ("discovery.k8s.io", "v1", "EndpointSlice") => {
                 &discovery::endpoint_slice::EndpointSlice
@@ -64,6 +84,18 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             }
             ("rbac.authorization.k8s.io", "v1", "Role") => &rbac::role::Role,
             ("rbac.authorization.k8s.io", "v1", "RoleBinding") => &rbac::role_binding::RoleBinding,
+            ("storage.k8s.io", "v1", "CSIDriver") => &storage::csi_driver::CsiDriver,
+            ("storage.k8s.io", "v1", "CSINode") => &storage::csi_node::CsiNode,
+            ("storage.k8s.io", "v1", "CSIStorageCapacity") => {
+                &storage::csi_storage_capacity::CsiStorageCapacity
+            }
+            ("storage.k8s.io", "v1", "StorageClass") => &storage::storage_class::StorageClass,
+            ("storage.k8s.io", "v1", "VolumeAttachment") => {
+                &storage::volume_attachment::VolumeAttachment
+            }
+            ("storage.k8s.io", "v1", "VolumeAttributesClass") => {
+                &storage::volume_attributes_class::VolumeAttributesClass
+            }
             _ => return None,
         },
     )

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, apps, coordination, core, discovery, events, rbac};
+use super::{
+    Strategy, apps, autoscaling, batch, coordination, core, discovery, events, rbac, storage,
+};
 
 /// The strategies of all built-in kinds, in the order in which discovery lists them.
 pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
@@ -12,12 +14,22 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(core::event::Event),
         Arc::new(core::namespace::Namespace),
         Arc::new(core::node::Node),
+        Arc::new(core::persistent_volume_claim::PersistentVolumeClaim),
+        Arc::new(core::persistent_volume::PersistentVolume),
+        Arc::new(core::pod_template::PodTemplate),
         Arc::new(core::pod::Pod),
+        Arc::new(core::replication_controller::ReplicationController),
         Arc::new(core::secret::Secret),
         Arc::new(core::service_account::ServiceAccount),
         Arc::new(core::service::Service),
+        Arc::new(apps::controller_revision::ControllerRevision),
+        Arc::new(apps::daemon_set::DaemonSet),
         Arc::new(apps::deployment::Deployment),
         Arc::new(apps::replica_set::ReplicaSet),
+        Arc::new(apps::stateful_set::StatefulSet),
+        Arc::new(autoscaling::horizontal_pod_autoscaler::HorizontalPodAutoscaler),
+        Arc::new(batch::cron_job::CronJob),
+        Arc::new(batch::job::Job),
         Arc::new(coordination::lease::Lease),
         Arc::new(discovery::endpoint_slice::EndpointSlice),
         Arc::new(events::event::Event),
@@ -25,6 +37,12 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(rbac::cluster_role::ClusterRole),
         Arc::new(rbac::role_binding::RoleBinding),
         Arc::new(rbac::role::Role),
+        Arc::new(storage::csi_driver::CsiDriver),
+        Arc::new(storage::csi_node::CsiNode),
+        Arc::new(storage::csi_storage_capacity::CsiStorageCapacity),
+        Arc::new(storage::storage_class::StorageClass),
+        Arc::new(storage::volume_attachment::VolumeAttachment),
+        Arc::new(storage::volume_attributes_class::VolumeAttributesClass),
     ]
 }
 

@@ -7,6 +7,8 @@
 pub mod allocation;
 mod answer;
 mod apps;
+mod autoscaling;
+mod batch;
 pub mod bootstrap;
 mod builtin;
 mod cell;
@@ -28,6 +30,7 @@ mod options;
 mod rbac;
 mod read;
 mod resource;
+mod storage;
 mod store;
 mod strategy;
 mod virtual_resource;

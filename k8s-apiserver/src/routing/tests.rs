@@ -2,11 +2,13 @@
 
 mod crud;
 mod document;
+mod kinds;
 mod lifecycle;
 mod list_watch;
 mod patch;
 mod service;
 mod subresource;
+mod version;
 
 use std::sync::{
     Arc,

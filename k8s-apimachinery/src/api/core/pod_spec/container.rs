@@ -77,6 +77,10 @@ pub(crate) fn check_all(spec: &Field, volumes: &Volumes) {
                 }
             }
             check(&container, stage, volumes);
+            let target = container.get("targetContainerName");
+            if !target.is_empty() && !names.contains(target.str()) {
+                target.not_found();
+            }
             let ports = container.get("ports");
             port::check(&ports, host_network);
             if stage == Stage::Main {
@@ -125,8 +129,13 @@ fn check(container: &Field, stage: Stage, volumes: &Volumes) {
                 "readinessProbe",
                 "startupProbe",
                 "lifecycle",
+                "resources",
+                "resizePolicy",
             ];
             forbid(container, &unfit, why);
+            for mount in container.get("volumeMounts").items() {
+                forbid(&mount, &["subPath", "subPathExpr"], why);
+            }
         }
     }
 }
