@@ -7,7 +7,9 @@ use super::{autoscaling, events};
 use crate::{object::Object, scheme::Gvk};
 
 /// `apiVersion` from, `apiVersion` to, kind, and the edit that leads there.
-const CONVERSIONS: [(&str, &str, &str, fn(&mut Object)); 4] = [
+type Conversion = (&'static str, &'static str, &'static str, fn(&mut Object));
+
+const CONVERSIONS: [Conversion; 4] = [
     (
         "autoscaling/v1",
         "autoscaling/v2",

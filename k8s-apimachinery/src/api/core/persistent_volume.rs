@@ -304,7 +304,7 @@ fn check_attributes_class(spec: &Field) {
 
 /// Where the storage is never changes; only a secret for expansion may be added.
 fn check_source_kept(new: &Field, spec: &Field, old: &Field) {
-    let is_kept = |source: &&str| {
+    let is_kept = |source: &&'static str| {
         let (source_now, was) = (spec.get(source), old.get(source));
         let may_add =
             |field: &str| *field == *"controllerExpandSecretRef" && !was.get(field).is_set();
@@ -316,7 +316,7 @@ fn check_source_kept(new: &Field, spec: &Field, old: &Field) {
                     .chain(was.names())
                     .all(|field| may_add(field) || source_now.get(field).same_as(&was.get(field)))
     };
-    if !SOURCES.iter().all(|source| is_kept(source)) {
+    if !SOURCES.iter().all(is_kept) {
         let path = new.get("spec");
         path.get("persistentvolumesource")
             .forbidden("spec.persistentvolumesource is immutable after creation");

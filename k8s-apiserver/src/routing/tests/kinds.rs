@@ -7,6 +7,9 @@ use k8s_apimachinery::{Object, scheme::codec};
 use super::*;
 use crate::registry::KindRow;
 
+/// Kinds that admission and allocation complete from what else is in the cluster.
+const COMPLETED: [&str; 2] = ["Pod", "Service"];
+
 /// The documents in the directory that validation is tested with.
 fn maximal_objects() -> Vec<Object> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../k8s-apimachinery/testdata/kinds");
@@ -37,7 +40,11 @@ async fn maximal_objects_come_back_as_they_were_sent() {
     for object in maximal_objects() {
         let api = Api::start().await;
         let gvk = object.gvk();
-        let is_kind = |row: &&KindRow| row.group == gvk.group && row.kind == gvk.kind;
+        let is_kind = |row: &&KindRow| {
+            row.group == gvk.group
+                && row.kind == gvk.kind
+                && !COMPLETED.contains(&row.kind.as_str())
+        };
         let Some(row) = kinds.iter().find(is_kind) else {
             continue;
         };

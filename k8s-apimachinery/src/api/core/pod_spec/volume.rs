@@ -124,7 +124,11 @@ fn check_source(volume: &Field) {
             source.get("claimName").must_be_set();
         }
         "csi" => {
-            source.get("driver").must_be_set();
+            persistent_volume::check_driver_name(&source.get("driver"));
+            let secret = source.get("nodePublishSecretRef");
+            if secret.is_set() {
+                secret.get("name").must_be_set();
+            }
         }
         "image" => {
             source.get("reference").must_be_set();
