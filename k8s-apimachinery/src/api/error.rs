@@ -29,6 +29,8 @@ pub enum FieldErrorKind {
     Duplicate,
     /// The value is malformed or out of bounds.
     Invalid,
+    /// The value is malformed as a whole, and not shown.
+    InvalidWhole,
     /// The value is none of those allowed.
     NotSupported,
     /// The field must not be set, or not be changed.
@@ -50,7 +52,7 @@ impl FieldErrorKind {
             Self::NotFound => "Not found",
             Self::Required => "Required value",
             Self::Duplicate => "Duplicate value",
-            Self::Invalid | Self::TypeInvalid => "Invalid value",
+            Self::Invalid | Self::InvalidWhole | Self::TypeInvalid => "Invalid value",
             Self::NotSupported => "Unsupported value",
             Self::Forbidden => "Forbidden",
             Self::TooLong => "Too long",
@@ -65,7 +67,7 @@ impl FieldErrorKind {
             Self::NotFound => "FieldValueNotFound",
             Self::Required => "FieldValueRequired",
             Self::Duplicate => "FieldValueDuplicate",
-            Self::Invalid => "FieldValueInvalid",
+            Self::Invalid | Self::InvalidWhole => "FieldValueInvalid",
             Self::NotSupported => "FieldValueNotSupported",
             Self::Forbidden => "FieldValueForbidden",
             Self::TooLong => "FieldValueTooLong",
@@ -78,7 +80,12 @@ impl FieldErrorKind {
     fn shows_value(self) -> bool {
         !matches!(
             self,
-            Self::Required | Self::Forbidden | Self::TooLong | Self::TypeInvalid | Self::Internal
+            Self::Required
+                | Self::InvalidWhole
+                | Self::Forbidden
+                | Self::TooLong
+                | Self::TypeInvalid
+                | Self::Internal
         )
     }
 }

@@ -14,6 +14,7 @@
 //! ```
 
 mod condition;
+mod convert;
 mod edit;
 mod error;
 mod field;
@@ -27,6 +28,7 @@ pub mod apps;
 pub mod authentication;
 pub mod authorization;
 pub mod autoscaling;
+pub mod batch;
 pub mod certificates;
 pub mod coordination;
 pub mod core;
@@ -38,8 +40,10 @@ pub mod node;
 pub mod rbac;
 pub mod resource;
 pub mod scheduling;
+pub mod storage;
 pub mod storagemigration;
 
+pub use convert::convert;
 pub use edit::Edit;
 pub use error::{FieldError, FieldErrorKind};
 pub use field::{Field, IMMUTABLE, collect, collect_update};
@@ -58,7 +62,15 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "Event") => &core::event::Event,
             ("", "v1", "Namespace") => &core::namespace::Namespace,
             ("", "v1", "Node") => &core::node::Node,
+            ("", "v1", "PersistentVolume") => &core::persistent_volume::PersistentVolume,
+            ("", "v1", "PersistentVolumeClaim") => {
+                &core::persistent_volume_claim::PersistentVolumeClaim
+            }
             ("", "v1", "Pod") => &core::pod::Pod,
+            ("", "v1", "PodTemplate") => &core::pod_template::PodTemplate,
+            ("", "v1", "ReplicationController") => {
+                &core::replication_controller::ReplicationController
+            }
             ("", "v1", "Secret") => &core::secret::Secret,
             ("", "v1", "Service") => &core::service::Service,
             ("", "v1", "ServiceAccount") => &core::service_account::ServiceAccount,
@@ -83,8 +95,11 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("apiregistration.k8s.io", "v1", "APIService") => {
                 &apiregistration::api_service::APIService
             }
+            ("apps", "v1", "ControllerRevision") => &apps::controller_revision::ControllerRevision,
+            ("apps", "v1", "DaemonSet") => &apps::daemon_set::DaemonSet,
             ("apps", "v1", "Deployment") => &apps::deployment::Deployment,
             ("apps", "v1", "ReplicaSet") => &apps::replica_set::ReplicaSet,
+            ("apps", "v1", "StatefulSet") => &apps::stateful_set::StatefulSet,
             ("authentication.k8s.io", "v1", "TokenRequest") => {
                 &authentication::token_request::TokenRequest
             }
@@ -98,6 +113,11 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
                 &authorization::subject_access_review::SubjectAccessReview
             }
             ("autoscaling", "v1", "Scale") => &autoscaling::scale::Scale,
+            ("autoscaling", "v2", "HorizontalPodAutoscaler") => {
+                &autoscaling::horizontal_pod_autoscaler::HorizontalPodAutoscaler
+            }
+            ("batch", "v1", "CronJob") => &batch::cron_job::CronJob,
+            ("batch", "v1", "Job") => &batch::job::Job,
             ("certificates.k8s.io", "v1", "CertificateSigningRequest") => {
                 &certificates::certificate_signing_request::CertificateSigningRequest
             }
@@ -143,6 +163,18 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("resource.k8s.io", "v1", "ResourceSlice") => &resource::resource_slice::ResourceSlice,
             ("scheduling.k8s.io", "v1", "PriorityClass") => {
                 &scheduling::priority_class::PriorityClass
+            }
+            ("storage.k8s.io", "v1", "CSIDriver") => &storage::csi_driver::CsiDriver,
+            ("storage.k8s.io", "v1", "CSINode") => &storage::csi_node::CsiNode,
+            ("storage.k8s.io", "v1", "CSIStorageCapacity") => {
+                &storage::csi_storage_capacity::CsiStorageCapacity
+            }
+            ("storage.k8s.io", "v1", "StorageClass") => &storage::storage_class::StorageClass,
+            ("storage.k8s.io", "v1", "VolumeAttachment") => {
+                &storage::volume_attachment::VolumeAttachment
+            }
+            ("storage.k8s.io", "v1", "VolumeAttributesClass") => {
+                &storage::volume_attributes_class::VolumeAttributesClass
             }
             ("storagemigration.k8s.io", "v1", "StorageVersionMigration") => {
                 &storagemigration::storage_version_migration::StorageVersionMigration

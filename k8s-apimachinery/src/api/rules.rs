@@ -60,6 +60,13 @@ pub trait Rules: Send + Sync {
         })
     }
 
+    /// All faults of `new` as a replacement of `old` through another subresource than `status`. The default knows
+    /// nothing that such a part may change and the whole may not.
+    fn validate_part_update(&self, part: &str, new: &Object, old: &Object) -> Vec<FieldError> {
+        let _ = part;
+        self.validate_update(new, old)
+    }
+
     /// All faults of `new` as a replacement of `old` through the `status` subresource.
     fn validate_status_update(&self, new: &Object, old: &Object) -> Vec<FieldError> {
         collect_update(new, old, |new, old| {

@@ -3,11 +3,11 @@
 //! Pure: the live object and the configuration go in, the new object comes out, with its `managedFields`. Defaults,
 //! admission and validation follow; storing it only if the live object hasn't changed meanwhile is the caller's to do.
 //!
-//! Deliberately not here: conversion of `managedFields` between API versions, and the taking over of fields from
-//! `kubectl`'s last-applied annotation.
+//! Deliberately not here: the taking over of fields from `kubectl`'s last-applied annotation.
 
 mod compare;
 mod conflict;
+mod convert;
 mod element;
 mod field_set;
 mod manager;
@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value, json};
 
 pub use conflict::{ApplyError, Conflict, Conflicts};
+pub use convert::convert;
 pub use field_set::FieldSet;
 pub use manager::{Manager, Operation};
 

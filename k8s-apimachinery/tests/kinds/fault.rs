@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use k8s_apimachinery::{Value, api::FieldError, scheme::schema::Shape};
+use k8s_apimachinery::{Object, Value, api::FieldError, scheme::schema::Shape};
 use serde_json::json;
 
 use super::{
@@ -24,12 +24,14 @@ pub(crate) fn outcomes(sample: &Sample) -> Vec<(String, Outcomes)> {
     let mut seen = HashSet::new();
     let mut all = Vec::new();
     for document in &sample.documents {
+        let old = sample.read(document.clone());
+        let old = old.expect("a maximal object can be read");
         for node in node::walk(document, &schema, &sample.gvk.kind, &mut seen) {
             let mut outcomes = Outcomes::new();
             for (fault, value) in faults(&node, node::get(document, &node.steps)) {
                 let changed = node::with(document, &node.steps, value);
                 let is_update = fault == "update" || node.path.starts_with("status");
-                let outcome = outcome(sample, document, changed, &node, is_update);
+                let outcome = outcome(sample, &old, changed, &node, is_update);
                 match outcomes.iter_mut().find(|(known, _)| *known == outcome) {
                     Some((_, faults)) => faults.push(fault),
                     None => outcomes.push((outcome, vec![fault])),
@@ -103,30 +105,17 @@ fn faults(node: &Node, value: &Value) -> Vec<(&'static str, Option<Value>)> {
     faults
 }
 
-fn outcome(
-    sample: &Sample,
-    document: &Value,
-    changed: Value,
-    node: &Node,
-    is_update: bool,
-) -> String {
+fn outcome(sample: &Sample, old: &Object, changed: Value, node: &Node, is_update: bool) -> String {
     let new = match sample.read(changed) {
         Ok(new) => new,
         Err(error) => return shortened(&error),
     };
     let rules = sample.rules();
-    let faults = if is_update {
-        let old = sample
-            .read(document.clone())
-            .expect("a maximal object can be read");
-        match node.path.starts_with("status") {
-            true => rules.validate_status_update(&new, &old),
-            false => rules.validate_update(&new, &old),
-        }
-    } else {
-        rules.validate(&new)
-    };
-    told(&faults)
+    told(&match is_update {
+        true if node.path.starts_with("status") => rules.validate_status_update(&new, old),
+        true => rules.validate_update(&new, old),
+        false => rules.validate(&new),
+    })
 }
 
 fn told(faults: &[FieldError]) -> String {

@@ -44,7 +44,9 @@ impl Call {
     pub(super) fn wire_schema(&self) -> Option<Arc<Schema>> {
         match self.is_stored_form() {
             true => self.resource.schema().cloned(),
-            false => Schema::builtin(&self.resource.gvk(&self.info.version)),
+            false => self
+                .resource
+                .schema_of(&self.resource.gvk(&self.info.version)),
         }
     }
 
@@ -66,12 +68,8 @@ impl Call {
 
     /// An object of this path's kind as it is stored.
     pub(super) fn stored_form(&self, object: Object) -> Object {
-        if self.is_stored_form() {
-            return object;
-        }
-        let mut stored = self.resource.strategy.to_storage(object);
-        stored.set_gvk(&self.resource.row.storage_gvk());
-        stored
+        self.resource
+            .convert(object, &self.resource.row.storage_gvk())
     }
 }
 

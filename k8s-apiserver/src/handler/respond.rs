@@ -16,8 +16,7 @@ impl Call {
         warnings: &[String],
     ) -> Result<Response, ApiError> {
         let format = self.format()?;
-        let is_plain =
-            format == Format::JSON && (self.is_stored_form() || matches!(answer, Answer::Tree(_)));
+        let is_plain = format == Format::JSON && self.is_as_asked_for(answer);
         let bytes = match is_plain {
             true => answer.to_bytes(),
             false => encode(&self.shaped(answer, format), format.encoding),
@@ -29,6 +28,12 @@ impl Call {
         Ok(response)
     }
 
+    /// Whether an answer is in the form of this path: another kind than the stored one (a `Scale`) always is.
+    fn is_as_asked_for(&self, answer: &Answer) -> bool {
+        let stored = || self.resource.row.storage_gvk();
+        self.is_stored_form() || matches!(answer, Answer::Tree(tree) if tree.gvk() != stored())
+    }
+
     /// Whether stored bytes are what a reader of this path is to get.
     pub(super) fn is_stored_form(&self) -> bool {
         self.resource.is_stored_as(&self.info.version)
@@ -36,19 +41,13 @@ impl Call {
 
     /// The object as readers of this path see it.
     pub(super) fn wire_object(&self, stored: Object) -> Object {
-        match self.is_stored_form() {
-            true => stored,
-            false => {
-                let mut object = self.resource.strategy.to_wire(stored);
-                object.set_gvk(&self.resource.gvk(&self.info.version));
-                object
-            }
-        }
+        self.resource
+            .convert(stored, &self.resource.gvk(&self.info.version))
     }
 
     fn shaped(&self, answer: &Answer, format: Format) -> Value {
         let object = match answer {
-            Answer::Tree(object) => object.clone(),
+            Answer::Tree(object) if self.is_as_asked_for(answer) => object.clone(),
             stored => self.wire_object(stored.object()),
         };
         match format.shape {

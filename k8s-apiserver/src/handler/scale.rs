@@ -13,8 +13,7 @@ use crate::{
 
 /// The `Scale` of an object.
 pub(super) fn of(object: &Object) -> Object {
-    let selector = object.get(&["spec", "selector"]);
-    let selector = selector.and_then(|selector| LabelSelector::from_value(selector).ok());
+    let selector = object.get(&["spec", "selector"]).and_then(selector);
     let number = |path: &[&str]| object.get(path).and_then(Value::as_i64).unwrap_or(0);
     let mut status = json!({ "replicas": number(&["status", "replicas"]) });
     if let Some(selector) = selector {
@@ -40,6 +39,16 @@ pub(super) fn of(object: &Object) -> Object {
         "status": status,
     }))
     .expect("a Scale is an object")
+}
+
+/// A selector; that of a ReplicationController is a bare map of labels.
+fn selector(value: &Value) -> Option<LabelSelector> {
+    let labels = value.as_object()?;
+    let is_bare = !labels.is_empty() && labels.values().all(Value::is_string);
+    match is_bare {
+        true => LabelSelector::from_value(&json!({ "matchLabels": labels })).ok(),
+        false => LabelSelector::from_value(value).ok(),
+    }
 }
 
 /// Sets the replicas of an object as a changed `Scale` says.

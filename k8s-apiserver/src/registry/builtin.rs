@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Strategy, admissionregistration, apiregistration, apps, certificates, coordination, core,
-    device, discovery, events, flowcontrol, networking, node, rbac, scheduling, storagemigration,
+    Strategy, admissionregistration, apiregistration, apps, autoscaling, batch, certificates,
+    coordination, core, device, discovery, events, flowcontrol, networking, node, rbac, scheduling,
+    storage, storagemigration,
 };
 
 /// The strategies of all built-in kinds, in the order in which discovery lists them.
@@ -15,7 +16,11 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(core::event::Event),
         Arc::new(core::namespace::Namespace),
         Arc::new(core::node::Node),
+        Arc::new(core::persistent_volume_claim::PersistentVolumeClaim),
+        Arc::new(core::persistent_volume::PersistentVolume),
+        Arc::new(core::pod_template::PodTemplate),
         Arc::new(core::pod::Pod),
+        Arc::new(core::replication_controller::ReplicationController),
         Arc::new(core::secret::Secret),
         Arc::new(core::service_account::ServiceAccount),
         Arc::new(core::service::Service),
@@ -26,8 +31,14 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(admissionregistration::validating_admission_policy::ValidatingAdmissionPolicy),
         Arc::new(admissionregistration::validating_webhook_configuration::ValidatingWebhookConfiguration),
         Arc::new(apiregistration::api_service::APIService),
+        Arc::new(apps::controller_revision::ControllerRevision),
+        Arc::new(apps::daemon_set::DaemonSet),
         Arc::new(apps::deployment::Deployment),
         Arc::new(apps::replica_set::ReplicaSet),
+        Arc::new(apps::stateful_set::StatefulSet),
+        Arc::new(autoscaling::horizontal_pod_autoscaler::HorizontalPodAutoscaler),
+        Arc::new(batch::cron_job::CronJob),
+        Arc::new(batch::job::Job),
         Arc::new(certificates::certificate_signing_request::CertificateSigningRequest),
         Arc::new(certificates::cluster_trust_bundle::ClusterTrustBundle),
         Arc::new(certificates::pod_certificate_request::PodCertificateRequest),
@@ -52,6 +63,12 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(device::resource_claim_template::ResourceClaimTemplate),
         Arc::new(device::resource_slice::ResourceSlice),
         Arc::new(scheduling::priority_class::PriorityClass),
+        Arc::new(storage::csi_driver::CsiDriver),
+        Arc::new(storage::csi_node::CsiNode),
+        Arc::new(storage::csi_storage_capacity::CsiStorageCapacity),
+        Arc::new(storage::storage_class::StorageClass),
+        Arc::new(storage::volume_attachment::VolumeAttachment),
+        Arc::new(storage::volume_attributes_class::VolumeAttributesClass),
         Arc::new(storagemigration::storage_version_migration::StorageVersionMigration),
     ]
 }

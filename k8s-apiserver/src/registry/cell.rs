@@ -71,12 +71,20 @@ pub(super) fn selector(object: &Object, path: &[&str]) -> Value {
 
 /// One field of each container of the template: names or images.
 pub(super) fn of_containers(object: &Object, field: &str) -> Value {
-    let containers = items(object, &["spec", "template", "spec", "containers"]);
-    let texts: Vec<_> = containers
+    texts(object, &["spec", "template", "spec", "containers"], field)
+}
+
+/// One field of each item of the list at the path, separated by commas.
+pub(super) fn texts(object: &Object, path: &[&str], field: &str) -> Value {
+    let texts = items(object, path)
         .iter()
-        .filter_map(|c| c[field].as_str())
-        .collect();
-    texts.join(",").into()
+        .filter_map(|item| item[field].as_str());
+    texts.collect::<Vec<_>>().join(",").into()
+}
+
+/// Whether the value at the path is `true`.
+pub(super) fn flag(object: &Object, path: &[&str]) -> bool {
+    object.get(path) == Some(&Value::Bool(true))
 }
 
 /// When the object was created, as RFC 3339.

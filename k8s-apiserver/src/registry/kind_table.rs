@@ -191,6 +191,13 @@ impl KindRow {
         self
     }
 
+    /// Served in this version too, less preferred than those before. Which one is stored stays the first.
+    #[must_use]
+    pub fn also_served_as(mut self, version: &str) -> Self {
+        self.versions.push(version.to_owned());
+        self
+    }
+
     /// Objects are stored as another kind, under that kind's prefix.
     #[must_use]
     pub fn stored_as(mut self, gvk: Gvk, prefix: &str) -> Self {

@@ -10,7 +10,9 @@ use std::{
 };
 
 use k8s_apimachinery::{
+    Object,
     api::{self, Rules},
+    apply,
     scheme::{gvk::Gvk, schema::Schema},
 };
 
@@ -71,12 +73,26 @@ impl Resource {
     /// The structural schema of the stored version, found on first use; `None` if there is none for the kind.
     pub fn schema(&self) -> Option<&Arc<Schema>> {
         self.schema
-            .get_or_init(|| {
-                self.strategy
-                    .schema()
-                    .or_else(|| Schema::builtin(&self.row.storage_gvk()))
-            })
+            .get_or_init(|| self.schema_of(&self.row.storage_gvk()))
             .as_ref()
+    }
+
+    /// The structural schema of one of the versions.
+    pub fn schema_of(&self, gvk: &Gvk) -> Option<Arc<Schema>> {
+        self.strategy.schema(gvk).or_else(|| Schema::builtin(gvk))
+    }
+
+    /// An object in another version, with the record of who owns what.
+    pub fn convert(&self, object: Object, to: &Gvk) -> Object {
+        let from = object.gvk();
+        if from == *to {
+            return object;
+        }
+        let convert = |object| self.strategy.convert(object, to);
+        match (self.schema_of(&from), self.schema_of(to)) {
+            (Some(from), Some(to)) => apply::convert(object, &from, &to, &convert),
+            _ => convert(object),
+        }
     }
 
     /// Defaulting and validation, if the kind has any of its own.

@@ -8,8 +8,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use k8s_apimachinery::{
     Object, Value,
-    api::Rules,
-    scheme::schema::Schema,
+    api::{self, Rules},
+    scheme::{gvk::Gvk, schema::Schema},
     table::{ColumnDefinition, age_of},
 };
 
@@ -49,8 +49,8 @@ pub trait Strategy: Send + Sync + 'static {
         None
     }
 
-    /// The structural schema; `None` for built-in kinds, whose schema is found by the kind.
-    fn schema(&self) -> Option<Arc<Schema>> {
+    /// The structural schema of a version; `None` for built-in kinds, whose schema is found by the kind.
+    fn schema(&self, _gvk: &Gvk) -> Option<Arc<Schema>> {
         None
     }
 
@@ -119,14 +119,10 @@ pub trait Strategy: Send + Sync + 'static {
         Ok(Effects::default())
     }
 
-    /// Turns an object as it came over the wire into what is stored, if the kind is stored as another one.
-    fn to_storage(&self, object: Object) -> Object {
-        object
-    }
-
-    /// The reverse of [`to_storage`](Strategy::to_storage).
-    fn to_wire(&self, object: Object) -> Object {
-        object
+    /// An object of this kind in another version: pure, and nothing is lost there and back. The default knows the
+    /// built-in kinds; where two versions look alike, only the `apiVersion` changes.
+    fn convert(&self, object: Object, to: &Gvk) -> Object {
+        api::convert(object, to)
     }
 }
 

@@ -10,6 +10,7 @@ mod patch;
 mod priority;
 mod service;
 mod subresource;
+mod version;
 
 use std::sync::{
     Arc,

@@ -1,8 +1,7 @@
 //! Deployment: rolls ReplicaSets over, one template after the other.
 
-use serde_json::Value;
-
-use super::{check_counters, check_not_above, check_selector};
+use super::amount::{self, check_amount};
+use super::{check_collisions, check_counters, check_not_above, check_selector};
 use crate::api::core::pod_template;
 use crate::api::{Edit, Field, NameRule, Rules};
 use crate::object::Object;
@@ -37,8 +36,8 @@ impl Rules for Deployment {
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
         spec.get("replicas").must_not_be_negative();
-        check_selector(&spec);
-        pod_template::check_lasting(&spec.get("template"));
+        check_selector(&spec, "empty selector is invalid for deployment");
+        pod_template::check_lasting(&spec.get("template"), "ReplicaSet");
         check_strategy(&spec.get("strategy"));
         spec.get("minReadySeconds").must_not_be_negative();
         spec.get("revisionHistoryLimit").must_not_be_negative();
@@ -75,11 +74,7 @@ impl Rules for Deployment {
             "readyReplicas",
             "readyReplicas",
         );
-        let collisions = status.get("collisionCount");
-        collisions.must_not_be_negative();
-        if collisions.int().unwrap_or(0) < old.get("collisionCount").int().unwrap_or(0) {
-            collisions.invalid_value(collisions.int().unwrap_or(0), "cannot be decremented");
-        }
+        check_collisions(&status, &old);
     }
 }
 
@@ -103,26 +98,7 @@ fn check_rolling(rolling: &Field) {
     if unavailable_amount == Some(0) && surge_amount == Some(0) {
         unavailable.invalid("may not be 0 when `maxSurge` is 0");
     }
-    let is_percentage = unavailable.value().is_some_and(Value::is_string);
-    if is_percentage && unavailable_amount.is_some_and(|percent| percent > 100) {
-        unavailable.invalid("must not be greater than 100%");
-    }
-}
-
-/// Checks a number of pods or a percentage of them, and returns the bare number.
-fn check_amount(amount: &Field) -> Option<i64> {
-    let Some(Value::String(text)) = amount.value() else {
-        amount.must_not_be_negative();
-        return amount.int();
-    };
-    let percent = text
-        .strip_suffix('%')
-        .filter(|n| n.bytes().all(|c| c.is_ascii_digit()));
-    let percent = percent.and_then(|n| n.parse().ok());
-    if percent.is_none() {
-        amount.invalid("a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')");
-    }
-    percent
+    amount::check_not_more_than_all(&unavailable, unavailable_amount);
 }
 
 #[cfg(test)]

@@ -1,15 +1,20 @@
 //! Kinds of `apps`.
 
+mod amount;
+pub mod controller_revision;
+pub mod daemon_set;
 pub mod deployment;
 pub mod replica_set;
+pub mod stateful_set;
 
 use serde_json::Value;
 
 use crate::api::Field;
 use crate::api::selector::{check_label_selector, selects_labels};
 
-/// Checks a workload's selector: it is there, chooses something, and chooses the template's pods.
-fn check_selector(spec: &Field) {
+/// Checks a workload's selector: it is there, chooses something (`empty` tells that it doesn't), and chooses the
+/// template's pods.
+fn check_selector(spec: &Field, empty: &str) {
     let selector = spec.get("selector");
     if !selector.is_set() {
         selector.required("");
@@ -17,7 +22,7 @@ fn check_selector(spec: &Field) {
     }
     check_label_selector(&selector);
     if selector.get("matchLabels").is_empty() && selector.get("matchExpressions").is_empty() {
-        selector.invalid("empty selector is invalid for deployment");
+        selector.invalid(empty);
         return;
     }
     let template = spec.get("template");
@@ -30,14 +35,24 @@ fn check_selector(spec: &Field) {
 }
 
 /// Checks the counters that a workload's status reports.
-fn check_counters(status: &Field, counters: &[&str]) {
+pub(in crate::api) fn check_counters(status: &Field, counters: &[&str]) {
     for counter in counters {
         status.get(counter).must_not_be_negative();
     }
 }
 
+/// Checks the number of hash collisions that a status reports: it only grows.
+fn check_collisions(status: &Field, old: &Field) {
+    let collisions = status.get("collisionCount");
+    collisions.must_not_be_negative();
+    let number = collisions.int().unwrap_or(0);
+    if number < old.get("collisionCount").int().unwrap_or(0) {
+        collisions.invalid_value(number, "cannot be decremented");
+    }
+}
+
 /// Reports a counter that exceeds another one.
-fn check_not_above(status: &Field, counter: &str, other: &str, shown: &str) {
+pub(in crate::api) fn check_not_above(status: &Field, counter: &str, other: &str, shown: &str) {
     let (counter, other) = (status.get(counter), status.get(other));
     if counter.int().unwrap_or(0) > other.int().unwrap_or(0) {
         counter.invalid(format!("cannot be greater than {shown}"));

@@ -27,8 +27,8 @@ impl Rules for ReplicaSet {
         let spec = object.get("spec");
         spec.get("replicas").must_not_be_negative();
         spec.get("minReadySeconds").must_not_be_negative();
-        check_selector(&spec);
-        pod_template::check_lasting(&spec.get("template"));
+        check_selector(&spec, "empty selector is invalid for deployment");
+        pod_template::check_lasting(&spec.get("template"), "ReplicaSet");
     }
 
     fn check_update(&self, new: &Field, old: &Field) {

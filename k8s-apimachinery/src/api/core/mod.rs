@@ -6,12 +6,17 @@ pub mod endpoints;
 pub mod event;
 pub mod namespace;
 pub mod node;
+pub mod persistent_volume;
+pub mod persistent_volume_claim;
 pub mod pod;
+mod pod_resize;
 mod pod_spec;
-pub(super) mod pod_template;
+pub mod pod_template;
 mod pod_update;
+pub mod replication_controller;
 pub mod secret;
 pub mod service;
 pub mod service_account;
+mod volume_source;
 
 pub(super) use pod_spec::{check_resource_list, check_toleration, port_name_faults};

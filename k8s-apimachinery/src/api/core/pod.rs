@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::pod_spec::{self, Stage, resources};
-use super::pod_update;
-use crate::api::{Edit, Field, NameRule, Rules};
+use super::{pod_resize, pod_update};
+use crate::api::{Edit, Field, FieldError, NameRule, Rules, collect_update, metadata};
 use crate::object::Object;
 use crate::pod::request;
 
@@ -41,6 +41,21 @@ impl Rules for Pod {
 
     fn check_update(&self, new: &Field, old: &Field) {
         pod_update::check(&new.get("spec"), &old.get("spec"));
+        check_mirror(new, old);
+    }
+
+    /// Resources may change through `resize` alone.
+    fn validate_part_update(&self, part: &str, new: &Object, old: &Object) -> Vec<FieldError> {
+        if part != "resize" {
+            return self.validate_update(new, old);
+        }
+        let mut faults = collect_update(new, old, |new, old| {
+            metadata::check_update(new, old);
+            self.check(new);
+            pod_resize::check(new, old);
+        });
+        faults.extend(pod_resize::check_class(new, old));
+        faults
     }
 
     fn check_status(&self, new: &Field, old: &Field) {
@@ -112,6 +127,24 @@ fn default_pod_requests(object: &mut Object) {
             requests.entry(name).or_insert(limit);
         }
     }
+}
+
+/// What a node runs from a file of its own has no place for debuggers.
+fn check_mirror(new: &Field, old: &Field) {
+    let (spec, old_spec) = (new.get("spec"), old.get("spec"));
+    let list = "ephemeralContainers";
+    if is_mirror(old) && !spec.get(list).same_as(&old_spec.get(list)) {
+        new.forbidden("static pods do not support ephemeral containers");
+    }
+}
+
+/// Whether a pod only shows what a node runs from a file.
+pub(super) fn is_mirror(pod: &Field) -> bool {
+    let metadata = pod.get("metadata");
+    metadata
+        .get("annotations")
+        .key("kubernetes.io/config.mirror")
+        .is_set()
 }
 
 /// A container that has ended for good doesn't come back.

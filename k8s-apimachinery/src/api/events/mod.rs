@@ -1,3 +1,4 @@
 //! Kinds of `events.k8s.io`.
 
+pub(super) mod convert;
 pub mod event;

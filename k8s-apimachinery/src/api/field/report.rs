@@ -43,6 +43,11 @@ impl Field<'_, '_> {
         self.report(FieldErrorKind::Invalid, bad_value.into(), detail.into());
     }
 
+    /// The value is wrong as a whole, and too much to be shown.
+    pub fn invalid_whole(&self, detail: impl Into<String>) {
+        self.report(FieldErrorKind::InvalidWhole, Value::Null, detail.into());
+    }
+
     /// The value is wrong for each of the given reasons.
     pub fn invalid_for(&self, messages: impl IntoIterator<Item = impl Into<String>>) {
         for message in messages {
@@ -61,13 +66,18 @@ impl Field<'_, '_> {
 
     /// The value is none of those supported.
     pub fn unsupported(&self, supported: &[&str]) {
-        let quoted: Vec<_> = supported.iter().map(|value| format!("{value:?}")).collect();
-        let detail = format!("supported values: {}", quoted.join(", "));
         let value = match self.own_value() {
             Value::Null => Value::String(String::new()),
             value => value,
         };
-        self.report(FieldErrorKind::NotSupported, value, detail);
+        self.unsupported_value(value, supported);
+    }
+
+    /// A value other than the field's own is none of those supported.
+    pub fn unsupported_value(&self, bad_value: impl Into<Value>, supported: &[&str]) {
+        let quoted: Vec<_> = supported.iter().map(|value| format!("{value:?}")).collect();
+        let detail = format!("supported values: {}", quoted.join(", "));
+        self.report(FieldErrorKind::NotSupported, bad_value.into(), detail);
     }
 
     /// The value occurs twice among its siblings.

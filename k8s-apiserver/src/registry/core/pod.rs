@@ -30,6 +30,7 @@ impl Strategy for Pod {
                 "proxy",
                 &["create", "delete", "get", "patch", "update"],
             ))
+            .subresource(part("resize"))
             .subresource(SubresourceRow::status())
     }
 
@@ -48,13 +49,12 @@ impl Strategy for Pod {
         match ctx.subresource {
             "status" => prepare_status(new, old),
             "ephemeralcontainers" => {
-                let added = new.get(&["spec", "ephemeralContainers"]).cloned();
+                let asked = new.clone();
                 keep(new, old, &["spec"]);
                 keep(new, old, &["status"]);
-                if let Some(added) = added {
-                    new.set(&["spec", "ephemeralContainers"], added);
-                }
+                keep(new, &asked, &["spec", "ephemeralContainers"]);
             }
+            "resize" => prepare_resize(new, old),
             // The server itself sets the node and the condition that says so.
             "binding" => {}
             _ => {
@@ -140,6 +140,27 @@ fn prepare_status(new: &mut Object, old: &Object) {
     let class = ["status", "qosClass"];
     if new.str(&class).is_none_or(str::is_empty) {
         keep(new, old, &class);
+    }
+}
+
+/// Of the spec, only the resources of containers come through `resize`.
+fn prepare_resize(new: &mut Object, old: &Object) {
+    let asked = new.clone();
+    keep(new, old, &["spec"]);
+    keep(new, old, &["status"]);
+    for list in ["containers", "initContainers"] {
+        let containers = cell::items(&asked, &["spec", list]);
+        let kept = new.get(&["spec", list]).and_then(Value::as_array).cloned();
+        let Some(mut kept) = kept else { continue };
+        for container in &mut kept {
+            let asked = containers
+                .iter()
+                .find(|asked| asked["name"] == container["name"]);
+            if let Some(resources) = asked.and_then(|asked| asked.get("resources")) {
+                container["resources"] = resources.clone();
+            }
+        }
+        new.set(&["spec", list], kept.into());
     }
 }
 

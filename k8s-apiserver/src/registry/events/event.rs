@@ -15,17 +15,6 @@ use crate::registry::{KindRow, Strategy, WriteContext, core};
 /// Strategy of `events.k8s.io/v1` `Event`.
 pub(crate) struct Event;
 
-/// Fields that the two groups call differently: here, and as stored.
-const RENAMED: [(&str, &str); 7] = [
-    ("regarding", "involvedObject"),
-    ("note", "message"),
-    ("reportingController", "reportingComponent"),
-    ("deprecatedSource", "source"),
-    ("deprecatedFirstTimestamp", "firstTimestamp"),
-    ("deprecatedLastTimestamp", "lastTimestamp"),
-    ("deprecatedCount", "count"),
-];
-
 impl Strategy for Event {
     fn kind(&self) -> KindRow {
         KindRow::new("events.k8s.io", "v1", "Event", "events")
@@ -63,7 +52,7 @@ impl Strategy for Event {
     }
 
     fn fields(&self, object: &Object) -> Vec<(&'static str, String)> {
-        core::event::Event.fields(&self.to_storage(object.clone()))
+        core::event::Event.fields(&api::convert(object.clone(), &stored()))
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {
@@ -71,23 +60,7 @@ impl Strategy for Event {
     }
 
     fn row(&self, object: &Object, now: Timestamp) -> Vec<Value> {
-        core::event::Event.row(&self.to_storage(object.clone()), now)
-    }
-
-    fn to_storage(&self, mut object: Object) -> Object {
-        for (here, there) in RENAMED {
-            rename(&mut object, here, there);
-        }
-        object.set_gvk(&stored());
-        object
-    }
-
-    fn to_wire(&self, mut object: Object) -> Object {
-        for (here, there) in RENAMED {
-            rename(&mut object, there, here);
-        }
-        object.set_gvk(&Gvk::new("events.k8s.io", "v1", "Event"));
-        object
+        core::event::Event.row(&api::convert(object.clone(), &stored()), now)
     }
 }
 
@@ -104,11 +77,11 @@ impl Rules for AsWritten {
     }
 
     fn validate(&self, object: &Object) -> Vec<FieldError> {
-        api::events::event::Event.validate(&Event.to_wire(object.clone()))
+        api::events::event::Event.validate(&api::convert(object.clone(), &written()))
     }
 
     fn validate_update(&self, new: &Object, old: &Object) -> Vec<FieldError> {
-        let [new, old] = [new, old].map(|event| Event.to_wire(event.clone()));
+        let [new, old] = [new, old].map(|event| api::convert(event.clone(), &written()));
         api::events::event::Event.validate_update(&new, &old)
     }
 }
@@ -117,29 +90,13 @@ fn stored() -> Gvk {
     Gvk::new("", "v1", "Event")
 }
 
-fn rename(object: &mut Object, from: &str, to: &str) {
-    if let Some(value) = object.remove(&[from]) {
-        object.set(&[to], value);
-    }
+fn written() -> Gvk {
+    Gvk::new("events.k8s.io", "v1", "Event")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn conversion_there_and_back_changes_nothing() {
-        let event = Object::from_value(json!({
-            "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"},
-            "regarding": {"name": "web"}, "note": "n", "reportingController": "c", "deprecatedCount": 2,
-        }))
-        .expect("an object");
-        let stored = Event.to_storage(event.clone());
-        assert_eq!(stored.str(&["involvedObject", "name"]), Some("web"));
-        assert_eq!(stored.api_version(), "v1");
-        assert_eq!(Event.to_wire(stored), event);
-    }
 
     #[test]
     fn what_is_selectable_has_a_value_in_the_stored_form() {

@@ -67,7 +67,8 @@ impl Registry {
                 }
                 // A binding sets what no update may change, and was checked by itself.
                 Some(_) if write.subresource == "binding" => Vec::new(),
-                Some(old) => rules.validate_update(new, old),
+                Some(old) if write.subresource.is_empty() => rules.validate_update(new, old),
+                Some(old) => rules.validate_part_update(write.subresource, new, old),
             };
             fault::invalid(resource, &name, errors)?;
         }

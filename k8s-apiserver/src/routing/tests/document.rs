@@ -63,8 +63,10 @@ async fn aggregated_discovery_is_cached_by_its_etag() {
         .iter()
         .find(|item| item["metadata"]["name"] == "apps")
         .unwrap();
-    let deployments = &apps["versions"][0]["resources"].as_array().unwrap()[0];
-    assert_eq!(deployments["resource"], "deployments");
+    let mut resources = apps["versions"][0]["resources"].as_array().unwrap().iter();
+    let deployments = resources
+        .find(|resource| resource["resource"] == "deployments")
+        .unwrap();
     assert_eq!(deployments["responseKind"]["kind"], "Deployment");
     assert_eq!(deployments["scope"], "Namespaced");
     let headers = [("accept", accept), ("if-none-match", etag.as_str())];

@@ -135,3 +135,64 @@ async fn streams_need_a_connector() {
         StatusCode::NOT_FOUND
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn containers_for_debugging_come_through_their_subresource_alone() {
+    let api = Api::start().await;
+    let uri = "/api/v1/namespaces/default/pods";
+    api.post(uri, pod("a")).await.ok();
+    let uri = format!("{uri}/a");
+    let add =
+        json!({ "spec": { "ephemeralContainers": [{ "name": "debug", "image": "busybox" }] } });
+    let ignored = api
+        .patch(&uri, "strategic-merge-patch", add.clone())
+        .await
+        .ok();
+    assert!(ignored["spec"].get("ephemeralContainers").is_none());
+    let sub = format!("{uri}/ephemeralcontainers");
+    let added = api.patch(&sub, "strategic-merge-patch", add).await.ok();
+    assert_eq!(added["spec"]["ephemeralContainers"][0]["name"], "debug");
+    let remove = json!({ "spec": { "ephemeralContainers": null } });
+    let refused = api.patch(&sub, "merge-patch", remove).await;
+    assert!(
+        refused
+            .failure()
+            .contains(r#"existing ephemeral containers "debug" may not be removed"#),
+        "{}",
+        refused.failure()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_is_resized_through_its_subresource_alone() {
+    let api = Api::start().await;
+    let uri = "/api/v1/namespaces/default/pods";
+    let mut small = pod("a");
+    small["spec"]["containers"][0]["resources"] = json!({ "requests": { "cpu": "1" } });
+    let name = small["spec"]["containers"][0]["name"].clone();
+    api.post(uri, small).await.ok();
+    let uri = format!("{uri}/a");
+    let resources = json!({ "requests": { "cpu": "2" } });
+    let more = json!({ "spec": { "containers": [{ "name": name, "resources": resources }] } });
+    let refused = api.patch(&uri, "strategic-merge-patch", more.clone()).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let sub = format!("{uri}/resize");
+    let resized = api.patch(&sub, "strategic-merge-patch", more).await.ok();
+    assert_eq!(
+        resized["spec"]["containers"][0]["resources"]["requests"]["cpu"],
+        "2"
+    );
+    assert_eq!(resized["metadata"]["generation"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replication_controller_is_scaled_by_its_bare_labels() {
+    let api = Api::start().await;
+    let uri = "/api/v1/namespaces/default/replicationcontrollers";
+    let mut controller = deployment();
+    controller["spec"]["selector"] = json!({ "app": "a" });
+    api.post(uri, controller).await.ok();
+    let scale = api.get(&format!("{uri}/a/scale")).await.ok();
+    assert_eq!(scale["status"]["selector"], "app=a");
+    assert_eq!(scale["spec"]["replicas"], 2);
+}

@@ -1,6 +1,6 @@
 use super::*;
 use crate::api::testing::{check_create, check_update, named};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn deployment(fields: Value) -> Object {
     let mut spec = json!({

@@ -66,6 +66,7 @@ pub(crate) fn check_all(spec: &Field, volumes: &Volumes) {
         main.required("");
     }
     let host_network = spec.get("hostNetwork").is_true();
+    let (claims, restarts) = (spec.get("resourceClaims"), spec.get("restartPolicy").str());
     for stage in Stage::ALL {
         let mut host_ports = HashSet::new();
         for container in spec.get(stage.field()).items() {
@@ -77,6 +78,12 @@ pub(crate) fn check_all(spec: &Field, volumes: &Volumes) {
                 }
             }
             check(&container, stage, volumes);
+            resources::check_container(&container.get("resources"), &claims);
+            resources::check_resize_policies(&container.get("resizePolicy"), restarts);
+            let target = container.get("targetContainerName");
+            if !target.is_empty() && !names.contains(target.str()) {
+                target.not_found();
+            }
             let ports = container.get("ports");
             port::check(&ports, host_network);
             if stage == Stage::Main {
@@ -95,7 +102,6 @@ fn check(container: &Field, stage: Stage, volumes: &Volumes) {
     message_policy.must_be_one_of(&["FallbackToLogsOnError", "File"]);
     env::check(container);
     volume_mount::check(container, volumes);
-    resources::check_container(&container.get("resources"));
     security::check_container(&container.get("securityContext"));
     let restart_policy = container.get("restartPolicy");
     restart_policy.may_be_one_of(&["Always", "OnFailure", "Never"]);
@@ -125,8 +131,13 @@ fn check(container: &Field, stage: Stage, volumes: &Volumes) {
                 "readinessProbe",
                 "startupProbe",
                 "lifecycle",
+                "resources",
+                "resizePolicy",
             ];
             forbid(container, &unfit, why);
+            for mount in container.get("volumeMounts").items() {
+                forbid(&mount, &["subPath", "subPathExpr"], why);
+            }
         }
     }
 }

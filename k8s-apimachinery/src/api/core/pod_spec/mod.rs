@@ -71,6 +71,7 @@ pub(crate) fn check(spec: &Field) {
     check_names(spec);
     scheduling::check(spec);
     resources::check_pod(spec);
+    resources::check_claims(&spec.get("resourceClaims"));
     spec.get("activeDeadlineSeconds")
         .must_be_between(1, i32::MAX.into());
     for alias in spec.get("hostAliases").items() {

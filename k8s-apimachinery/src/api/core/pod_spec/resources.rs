@@ -1,5 +1,7 @@
 //! Requests and limits of containers and pods.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 use crate::api::edit::Edit;
@@ -21,16 +23,65 @@ pub(in crate::api::core) fn request_what_is_limited(container: &mut Map<String, 
     }
 }
 
-/// Checks a container's resources.
-pub(super) fn check_container(resources: &Field) {
+/// Checks a container's resources. Its claims are among the pod's.
+pub(super) fn check_container(resources: &Field, pod_claims: &Field) {
     check_both(
         resources,
         is_container_resource,
         "must be a standard resource for containers",
     );
     for claim in resources.get("claims").items() {
-        claim.get("name").must_be_set();
+        let name = claim.get("name");
+        let is_same = |of_pod: Field| of_pod.get("name").str() == name.str();
+        if name.must_be_set() && !pod_claims.items().any(is_same) {
+            claim.holding(&name).not_found();
+        }
     }
+}
+
+/// Checks what is to happen when a container's resources change (KEP-1287).
+pub(super) fn check_resize_policies(policies: &Field, pod_restarts: &str) {
+    let mut seen = HashSet::new();
+    for policy in policies.items() {
+        let (resource, restart) = (policy.get("resourceName"), policy.get("restartPolicy"));
+        if !seen.insert(resource.str()) {
+            policy.duplicate_value(resource.str());
+        }
+        for (field, supported) in [
+            (&resource, ["cpu", "memory"]),
+            (&restart, ["NotRequired", "RestartContainer"]),
+        ] {
+            // Kubernetes reports these for the list as a whole.
+            policies.holding(field).must_be_one_of(&supported);
+        }
+        if pod_restarts == "Never" && restart.str() == "RestartContainer" {
+            policies
+                .holding(&restart)
+                .invalid("must be 'NotRequired' when `restartPolicy` is 'Never'");
+        }
+    }
+}
+
+/// Checks the devices that a pod claims (KEP-4381).
+pub(super) fn check_claims(claims: &Field) {
+    const SOURCES: [&str; 2] = ["resourceClaimName", "resourceClaimTemplateName"];
+    for claim in claims.items() {
+        let name = claim.get("name");
+        if name.must_be_set() {
+            name.invalid_for(name::dns1123_label(name.str()));
+        }
+        match SOURCES.map(|source| claim.get(source).is_set()) {
+            [true, true] => claim.invalid("at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"),
+            [false, false] => claim.invalid("must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"),
+            _ => {}
+        }
+        for source in SOURCES.map(|source| claim.get(source)) {
+            if source.is_set() {
+                source.invalid_for(name::dns1123_subdomain(source.str()));
+            }
+        }
+    }
+    claims.must_differ_in("name");
 }
 
 /// Checks the resources and the overhead of the pod as a whole.

@@ -100,6 +100,14 @@ fn check_pod_affinity_term(term: &Field) {
         namespace.invalid_for(name::dns1123_label(namespace.str()));
     }
     check_topology_key(&term.get("topologyKey"));
+    for keys in ["matchLabelKeys", "mismatchLabelKeys"] {
+        check_label_keys(&term.get(keys));
+    }
+}
+
+fn check_label_keys(keys: &Field) {
+    keys.items()
+        .for_each(|key| check_label_key(&key, key.str()));
 }
 
 fn check_topology_key(key: &Field) {
@@ -142,6 +150,7 @@ fn check_spread(constraints: &Field) {
             constraint.get(policy).may_be_one_of(&["Honor", "Ignore"]);
         }
         check_label_selector(&constraint.get("labelSelector"));
+        check_label_keys(&constraint.get("matchLabelKeys"));
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) fn check_pod(spec: &Field) {
     context
         .get("supplementalGroupsPolicy")
         .may_be_one_of(&["Merge", "Strict"]);
+    context
+        .get("seLinuxChangePolicy")
+        .may_be_one_of(&["MountOption", "Recursive"]);
     for sysctl in context.get("sysctls").items() {
         check_sysctl_name(&sysctl.get("name"));
     }

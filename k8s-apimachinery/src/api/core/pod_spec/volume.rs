@@ -7,8 +7,10 @@ use serde_json::{Map, Value};
 use super::env::{check_field_ref, check_resource_ref, default_field_ref};
 use super::image;
 use crate::api::core::config_map::check_key;
+use crate::api::core::{persistent_volume, persistent_volume_claim, volume_source};
 use crate::api::edit::Edit;
 use crate::api::field::Field;
+use crate::api::metadata::check_labels;
 use crate::name;
 use crate::quantity::Quantity;
 
@@ -17,16 +19,6 @@ pub(super) type Volumes<'v> = HashSet<&'v str>;
 
 /// 0644: owner writes, all read.
 const FILE_MODE: i64 = 0o644;
-const HOST_PATH_TYPES: [&str; 8] = [
-    "",
-    "BlockDevice",
-    "CharDevice",
-    "Directory",
-    "DirectoryOrCreate",
-    "File",
-    "FileOrCreate",
-    "Socket",
-];
 /// Fields of the pod that a file may show.
 const FIELDS: [&str; 5] = [
     "metadata.annotations",
@@ -51,11 +43,6 @@ pub(super) fn default(volume: &mut Map<String, Value>) {
             source.objects("sources").for_each(default_projection);
         }
     }
-    if let Some(host_path) = volume.object("hostPath")
-        && !host_path.contains_key("type")
-    {
-        host_path.insert("type".to_owned(), "".into());
-    }
     if let Some(oci) = volume.object("image") {
         let policy = image::default_pull_policy(oci.text("reference"));
         oci.fill("pullPolicy", policy);
@@ -64,8 +51,9 @@ pub(super) fn default(volume: &mut Map<String, Value>) {
         .object("ephemeral")
         .and_then(|e| e.object("volumeClaimTemplate"));
     if let Some(spec) = template.and_then(|template| template.object("spec")) {
-        spec.fill("volumeMode", "Filesystem");
+        persistent_volume_claim::default_spec(spec);
     }
+    persistent_volume::default_sources(volume);
 }
 
 fn default_projection(projection: &mut Map<String, Value>) {
@@ -116,7 +104,6 @@ fn check_source(volume: &Field) {
     let source = volume.get(kind);
     match kind {
         "emptyDir" => check_empty_dir(&source),
-        "hostPath" => check_host_path(&source),
         "secret" => {
             source.get("secretName").must_be_set();
             check_files(&source);
@@ -136,15 +123,12 @@ fn check_source(volume: &Field) {
         "persistentVolumeClaim" => {
             source.get("claimName").must_be_set();
         }
-        "nfs" => {
-            source.get("server").must_be_set();
-            let path = source.get("path");
-            if path.must_be_set() && !path.str().starts_with('/') {
-                path.invalid("must be an absolute path");
-            }
-        }
         "csi" => {
-            source.get("driver").must_be_set();
+            persistent_volume::check_driver_name(&source.get("driver"));
+            let secret = source.get("nodePublishSecretRef");
+            if secret.is_set() {
+                secret.get("name").must_be_set();
+            }
         }
         "image" => {
             source.get("reference").must_be_set();
@@ -154,9 +138,12 @@ fn check_source(volume: &Field) {
         }
         "ephemeral" => {
             let template = source.get("volumeClaimTemplate");
-            template.must_be_set();
+            if template.must_be_set() {
+                check_labels(&template.get("metadata").get("labels"));
+                persistent_volume_claim::check_spec(&template.get("spec"));
+            }
         }
-        _ => {}
+        sort => volume_source::check(sort, &source),
     }
 }
 
@@ -172,14 +159,6 @@ fn check_empty_dir(source: &Field) {
     if !is_known {
         medium.unsupported(&["", "HugePages", "Memory"]);
     }
-}
-
-fn check_host_path(source: &Field) {
-    let path = source.get("path");
-    if path.must_be_set() && path.str().split('/').any(|part| part == "..") {
-        path.invalid("must not contain '..'");
-    }
-    source.get("type").may_be_one_of(&HOST_PATH_TYPES);
 }
 
 fn check_files(source: &Field) {

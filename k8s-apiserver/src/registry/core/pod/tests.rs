@@ -216,3 +216,18 @@ fn what_is_selectable_has_a_value() {
     assert!(fields.contains(&("spec.hostNetwork", "true".to_owned())));
     assert!(fields.contains(&("status.podIP", "10.0.0.1".to_owned())));
 }
+
+#[test]
+fn only_resources_come_through_resize() {
+    let container = |image: &str, cpu: &str| json!({"containers": [{"name": "a", "image": image, "resources": {"requests": {"cpu": cpu}}}]});
+    let old = pod(container("x", "1"), json!({"phase": "Running"}));
+    let mut new = pod(container("y", "2"), json!({"phase": "Failed"}));
+    let user = crate::User::default();
+    let context = WriteContext {
+        user: &user,
+        now: now(),
+        subresource: "resize",
+    };
+    Pod.prepare_update(&mut new, &old, &context);
+    assert_eq!(new, pod(container("x", "2"), json!({"phase": "Running"})));
+}
