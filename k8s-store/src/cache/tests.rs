@@ -1,5 +1,6 @@
 mod life;
 mod read;
+mod stuck;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
