@@ -61,12 +61,11 @@ async fn main() -> Result<()> {
     let parent = options.directory.clone().unwrap_or_else(|| ".".into());
     let directory = tempfile::tempdir_in(parent)?;
     let data = directory.path().canonicalize()?;
+    // One right after the other, so that a busy machine is busy for both.
     for &writers in &options.writers {
-        embedded(&data.join(format!("writers-{writers}")), writers, &options).await?;
-    }
-    if !options.without_etcd {
-        for &writers in &options.writers {
-            etcd(&data.join(format!("etcd-{writers}")), writers, &options).await?;
+        embedded(&data.join("embedded"), writers, &options).await?;
+        if !options.without_etcd {
+            etcd(&data.join("etcd"), writers, &options).await?;
         }
     }
     range(&data).await?;
