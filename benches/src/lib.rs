@@ -7,5 +7,6 @@
 
 pub mod client;
 pub mod cluster;
+pub mod etcd;
 pub mod process;
 pub mod report;

@@ -8,7 +8,7 @@ use crate::{build, install, lane::Lane, run};
 /// Options of `bench`.
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// The benchmark: startup, memory, create, list, pod-start
+    /// The benchmark: startup, memory, create, list, pod-start, store
     name: String,
     /// Its own arguments
     #[arg(last = true)]
@@ -17,6 +17,21 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn run(self) -> Result<()> {
+        match self.name.as_str() {
+            "store" => self.store(),
+            _ => self.cluster(),
+        }
+    }
+
+    /// The one that needs no cluster, but etcd beside it.
+    fn store(self) -> Result<()> {
+        install::ensure(&[install::ETCD])?;
+        let mut command = run::cargo();
+        command.args(["run", "--quiet", "--release", "--package", "k8s-benches"]);
+        run::check(command.args(["--bin", "store", "--"]).args(self.rest))
+    }
+
+    fn cluster(self) -> Result<()> {
         install::ensure(&[install::BUILD, install::NODE])?;
         run::check(
             run::cargo()

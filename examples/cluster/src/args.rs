@@ -44,6 +44,12 @@ pub(crate) struct Args {
     /// Parts to leave out, so that a stock component can take their place
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
     pub(crate) without: Vec<Part>,
+    /// Write all objects of the embedded store to this file, also of a running cluster, and exit
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["restore", "teardown"])]
+    pub(crate) backup: Option<PathBuf>,
+    /// Fill the embedded store of a new DATA_DIR from a backup, and exit
+    #[arg(long, value_name = "FILE", conflicts_with = "teardown")]
+    pub(crate) restore: Option<PathBuf>,
     /// Remove all that earlier runs on DATA_DIR made, except the data, and exit
     #[arg(long)]
     pub(crate) teardown: bool,
@@ -153,6 +159,15 @@ mod tests {
             StoreKind::Etcd(vec!["http://a:1".into(), "http://b:2".into()])
         );
         assert!(!args.with(Part::Dns) && args.with(Part::Kubelet));
+    }
+
+    #[test]
+    fn one_thing_is_done_at_a_time() {
+        let parse =
+            |rest: &[&str]| Args::try_parse_from([&["cluster", "--data-dir", "/d"], rest].concat());
+        assert!(parse(&["--backup", "/b"]).is_ok() && parse(&["--restore", "/b"]).is_ok());
+        assert!(parse(&["--backup", "/b", "--restore", "/b"]).is_err());
+        assert!(parse(&["--restore", "/b", "--teardown"]).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! node; [`node`] manages what a real node needs around them. `cargo xtask up` runs it.
 
 mod args;
+mod backup;
 mod control_plane;
 mod identity;
 mod keys;
@@ -40,10 +41,11 @@ fn main() -> ExitCode {
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
-                if args.teardown {
-                    teardown::run(&layout).await
-                } else {
-                    run::run(&args, &layout).await
+                match (&args.backup, &args.restore) {
+                    (Some(file), _) => backup::take(&layout, file).await,
+                    (_, Some(file)) => backup::restore(&layout, file).await,
+                    _ if args.teardown => teardown::run(&layout).await,
+                    _ => run::run(&args, &layout).await,
                 }
             })
         });

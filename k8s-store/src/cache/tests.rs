@@ -1,6 +1,7 @@
 mod fresh;
 mod life;
 mod read;
+mod stuck;
 mod watch;
 
 use std::{sync::Arc, time::Duration};

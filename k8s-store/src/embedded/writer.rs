@@ -76,7 +76,11 @@ impl Writer {
             if let Err(error) = self.serve(&mut rest) {
                 tracing::error!(%error, "the store cannot go on");
                 self.ledger.close();
-                return; // whoever still waits learns that the store is closed
+                // Whoever still waits learns it, also who is just being queued: a request that came
+                // behind the end of the receiver would wait for ever.
+                requests.close();
+                while requests.blocking_recv().is_some() {}
+                return;
             }
             gather(&requests, answered, begun.elapsed());
         }

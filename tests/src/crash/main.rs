@@ -45,10 +45,10 @@ struct Options {
 const STORE: EmbeddedOptions = EmbeddedOptions {
     retention: Retention {
         age: Duration::MAX,
-        changes: 3_000,
+        changes: 600,
     },
-    segment_bytes: 64 << 10,
-    rewrite_bytes: 128 << 10,
+    segment_bytes: 16 << 10,
+    rewrite_bytes: 64 << 10,
 };
 
 fn main() -> ExitCode {

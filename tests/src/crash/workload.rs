@@ -23,7 +23,7 @@ pub(crate) const WATCHED: [&str; 2] = ["/", "/c/"];
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How far writers may be ahead of the slowest watcher: less than the history that is kept.
-const LEAD: u64 = 400;
+const LEAD: u64 = 100;
 
 /// One transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Step {
         let Step { writer, number } = self;
         let value = Bytes::from(format!(
             "{writer} {number} {}",
-            "x".repeat(number as usize * 31 % 700)
+            "x".repeat(number as usize * 31 % 300)
         ));
         let rests = (!number.is_multiple_of(7)).then(|| value.clone());
         [

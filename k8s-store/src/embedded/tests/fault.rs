@@ -120,7 +120,6 @@ async fn a_power_cut_at_any_moment_loses_nothing_acknowledged() {
         retention: BRIEF,
         rewrite_bytes: 3_000,
         segment_bytes: 1_500,
-        ..SMALL
     };
     let mut dice = Dice::new(5);
     for moment in 0..300 {
