@@ -26,6 +26,7 @@ pub mod coordination;
 pub mod core;
 pub mod discovery;
 pub mod events;
+pub mod policy;
 pub mod rbac;
 
 pub use edit::Edit;
@@ -58,6 +59,9 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
                 &discovery::endpoint_slice::EndpointSlice
             }
             ("events.k8s.io", "v1", "Event") => &events::event::Event,
+            ("policy", "v1", "PodDisruptionBudget") => {
+                &policy::pod_disruption_budget::PodDisruptionBudget
+            }
             ("rbac.authorization.k8s.io", "v1", "ClusterRole") => &rbac::cluster_role::ClusterRole,
             ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding") => {
                 &rbac::cluster_role_binding::ClusterRoleBinding

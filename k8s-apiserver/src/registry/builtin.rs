@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Strategy, apps, coordination, core, discovery, events, rbac};
+use super::{Strategy, apps, coordination, core, discovery, events, policy, rbac};
 
 /// The strategies of all built-in kinds, in the order in which discovery lists them.
 pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
@@ -21,6 +21,7 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(coordination::lease::Lease),
         Arc::new(discovery::endpoint_slice::EndpointSlice),
         Arc::new(events::event::Event),
+        Arc::new(policy::pod_disruption_budget::PodDisruptionBudget),
         Arc::new(rbac::cluster_role_binding::ClusterRoleBinding),
         Arc::new(rbac::cluster_role::ClusterRole),
         Arc::new(rbac::role_binding::RoleBinding),

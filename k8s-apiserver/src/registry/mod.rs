@@ -25,6 +25,7 @@ pub(crate) mod key;
 mod kind_table;
 mod meta;
 mod options;
+mod policy;
 mod rbac;
 mod read;
 mod resource;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{check_counters, check_not_above, check_selector};
+use super::{check_amount, check_counters, check_not_above, check_selector};
 use crate::api::core::pod_template;
 use crate::api::{Edit, Field, NameRule, Rules};
 use crate::object::Object;
@@ -107,22 +107,6 @@ fn check_rolling(rolling: &Field) {
     if is_percentage && unavailable_amount.is_some_and(|percent| percent > 100) {
         unavailable.invalid("must not be greater than 100%");
     }
-}
-
-/// Checks a number of pods or a percentage of them, and returns the bare number.
-fn check_amount(amount: &Field) -> Option<i64> {
-    let Some(Value::String(text)) = amount.value() else {
-        amount.must_not_be_negative();
-        return amount.int();
-    };
-    let percent = text
-        .strip_suffix('%')
-        .filter(|n| n.bytes().all(|c| c.is_ascii_digit()));
-    let percent = percent.and_then(|n| n.parse().ok());
-    if percent.is_none() {
-        amount.invalid("a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')");
-    }
-    percent
 }
 
 #[cfg(test)]

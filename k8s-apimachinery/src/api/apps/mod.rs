@@ -43,3 +43,19 @@ fn check_not_above(status: &Field, counter: &str, other: &str, shown: &str) {
         counter.invalid(format!("cannot be greater than {shown}"));
     }
 }
+
+/// Checks a number of pods or a percentage of them, and returns the bare number.
+pub(super) fn check_amount(amount: &Field) -> Option<i64> {
+    let Some(Value::String(text)) = amount.value() else {
+        amount.must_not_be_negative();
+        return amount.int();
+    };
+    let percent = text
+        .strip_suffix('%')
+        .filter(|n| n.bytes().all(|c| c.is_ascii_digit()));
+    let percent = percent.and_then(|n| n.parse().ok());
+    if percent.is_none() {
+        amount.invalid("a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')");
+    }
+    percent
+}
