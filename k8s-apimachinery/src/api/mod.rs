@@ -37,6 +37,7 @@ pub mod events;
 pub mod flowcontrol;
 pub mod networking;
 pub mod node;
+pub mod policy;
 pub mod rbac;
 pub mod resource;
 pub mod scheduling;
@@ -146,6 +147,9 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             }
             ("networking.k8s.io", "v1", "ServiceCIDR") => &networking::service_cidr::ServiceCIDR,
             ("node.k8s.io", "v1", "RuntimeClass") => &node::runtime_class::RuntimeClass,
+            ("policy", "v1", "PodDisruptionBudget") => {
+                &policy::pod_disruption_budget::PodDisruptionBudget
+            }
             ("rbac.authorization.k8s.io", "v1", "ClusterRole") => &rbac::cluster_role::ClusterRole,
             ("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding") => {
                 &rbac::cluster_role_binding::ClusterRoleBinding

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     Strategy, admissionregistration, apiregistration, apps, autoscaling, batch, certificates,
-    coordination, core, device, discovery, events, flowcontrol, networking, node, rbac, scheduling,
-    storage, storagemigration,
+    coordination, core, device, discovery, events, flowcontrol, networking, node, policy, rbac,
+    scheduling, storage, storagemigration,
 };
 
 /// The strategies of all built-in kinds, in the order in which discovery lists them.
@@ -53,6 +53,7 @@ pub fn builtin_strategies() -> Vec<Arc<dyn Strategy>> {
         Arc::new(networking::network_policy::NetworkPolicy),
         Arc::new(networking::service_cidr::ServiceCIDR),
         Arc::new(node::runtime_class::RuntimeClass),
+        Arc::new(policy::pod_disruption_budget::PodDisruptionBudget),
         Arc::new(rbac::cluster_role_binding::ClusterRoleBinding),
         Arc::new(rbac::cluster_role::ClusterRole),
         Arc::new(rbac::role_binding::RoleBinding),

@@ -34,6 +34,7 @@ mod meta;
 mod networking;
 mod node;
 mod options;
+mod policy;
 mod rbac;
 mod read;
 mod resource;

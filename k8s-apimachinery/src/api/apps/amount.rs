@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::api::Field;
 
 /// Checks an amount and returns the bare number; an absent one is zero.
-pub(super) fn check_amount(amount: &Field) -> Option<i64> {
+pub(in crate::api) fn check_amount(amount: &Field) -> Option<i64> {
     let Some(Value::String(text)) = amount.value() else {
         amount.must_not_be_negative();
         return Some(amount.int().unwrap_or(0));
@@ -21,7 +21,7 @@ pub(super) fn check_amount(amount: &Field) -> Option<i64> {
 }
 
 /// Reports an amount, whose bare number is given, of more than all pods.
-pub(super) fn check_not_more_than_all(amount: &Field, number: Option<i64>) {
+pub(in crate::api) fn check_not_more_than_all(amount: &Field, number: Option<i64>) {
     let is_percentage = amount.value().is_some_and(Value::is_string);
     if is_percentage && number.is_some_and(|percent| percent > 100) {
         amount.invalid("must not be greater than 100%");

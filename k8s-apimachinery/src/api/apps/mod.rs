@@ -1,6 +1,6 @@
 //! Kinds of `apps`.
 
-mod amount;
+pub(super) mod amount;
 pub mod controller_revision;
 pub mod daemon_set;
 pub mod deployment;
