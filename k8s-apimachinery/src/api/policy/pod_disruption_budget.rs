@@ -1,6 +1,5 @@
 //! PodDisruptionBudget: how many pods of a set may be taken down on purpose at a time.
 
-
 use crate::api::apps::amount::{check_amount, check_not_more_than_all};
 use crate::api::selector::check_label_selector;
 use crate::api::{Field, NameRule, Rules};
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
     use crate::api::testing::{check_create, named};
     use crate::object::Object;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[track_caller]
     fn check(spec: Value, want: &[&str]) {

@@ -35,6 +35,9 @@ async fn survive(options: EmbeddedOptions, rewrites: u64) {
     put_for(&store, "long", Duration::from_secs(3_600)).await;
     while store.stats().rewrites < rewrites {
         write(&store, "plain", &"x".repeat(500)).await;
+        // History that is kept holds a rewrite back.
+        let (present, _) = store.revisions().await.unwrap();
+        store.compact(present).await.unwrap();
     }
     store.close().await;
     tokio::time::sleep(Duration::from_millis(400)).await;
