@@ -63,6 +63,18 @@ impl Cluster {
         self.data.join("kubeconfig")
     }
 
+    /// How often the store has called fsync since the start, as `/metrics` tells; none if it keeps
+    /// nothing on disk.
+    pub async fn fsyncs(&self) -> Result<u64> {
+        let target = Target::from_kubeconfig(&self.kubeconfig())?;
+        let mut client = target.connect().await?;
+        let metrics = client.call(Method::GET, "/metrics", "").await?;
+        let metrics = String::from_utf8_lossy(&metrics);
+        let mut lines = metrics.lines();
+        let counter = lines.find_map(|line| line.strip_prefix("store_fsyncs_total "));
+        Ok(counter.map_or(Ok(0), str::parse)?)
+    }
+
     /// SIGTERM, and wait.
     pub fn stop(&mut self) -> Result<()> {
         let pid = rustix::process::Pid::from_child(&self.process);
@@ -91,18 +103,4 @@ fn program() -> Result<PathBuf> {
     Ok(program
         .context("CLUSTER is not set: use `cargo xtask bench NAME`")?
         .into())
-}
-
-/// How often the store has called fsync, as `/metrics` tells; `None` if it keeps nothing on disk.
-pub async fn fsyncs(target: &Target) -> Result<Option<u64>> {
-    let metrics = target
-        .connect()
-        .await?
-        .call(Method::GET, "/metrics", "")
-        .await?;
-    let metrics = String::from_utf8_lossy(&metrics);
-    let counter = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("store_fsyncs_total "));
-    Ok(counter.map(str::parse).transpose()?)
 }

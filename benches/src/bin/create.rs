@@ -78,9 +78,7 @@ async fn main() -> Result<()> {
         (used.as_secs_f64() * 1e6 / done as f64).round(),
     );
     report.set("rss_mib", process::rss_mib(cluster.pid())?.round());
-    if let Some(fsyncs) = k8s_benches::cluster::fsyncs(&target).await? {
-        report.set("fsyncs", fsyncs);
-    }
+    report.set("fsyncs", cluster.fsyncs().await?);
     report.latencies(latencies).print();
     Ok(())
 }

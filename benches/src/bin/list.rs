@@ -78,6 +78,7 @@ async fn main() -> Result<()> {
         .set("bytes", size)
         .set("per_s", (runs / elapsed).round());
     report.set("cpu_us_each", (used.as_secs_f64() * 1e6 / runs).round());
+    report.set("fsyncs", cluster.fsyncs().await?);
     report.set("rss_mib", process::rss_mib(cluster.pid())?.round());
     report.latencies(latencies).print();
     Ok(())

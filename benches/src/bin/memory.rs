@@ -23,7 +23,8 @@ struct Options {
     node: String,
 }
 
-fn main() -> Result<()> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
     let options = Options::parse();
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("cluster");
@@ -36,6 +37,7 @@ fn main() -> Result<()> {
     report
         .set("node", options.node)
         .set("idle_s", options.seconds);
+    report.set("fsyncs", cluster.fsyncs().await?);
     report.set("rss_mib", round(process::rss_mib(cluster.pid())?));
     report
         .set(

@@ -80,6 +80,7 @@ async fn main() -> Result<()> {
         "cpu_us_each",
         (used.as_secs_f64() * 1e6 / options.count as f64).round(),
     );
+    report.set("fsyncs", cluster.fsyncs().await?);
     report.set("rss_mib", process::rss_mib(cluster.pid())?.round());
     report.latencies(latencies).print();
     Ok(())

@@ -14,7 +14,8 @@ struct Options {
     runs: usize,
 }
 
-fn main() -> Result<()> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
     let options = Options::parse();
     for node in ["cri", "hollow"] {
         let directory = tempfile::tempdir()?;
@@ -33,6 +34,7 @@ fn main() -> Result<()> {
         }
         let mut report = Report::new("startup", &data);
         report.set("node", node).set("runs", options.runs);
+        report.set("fsyncs", cluster.fsyncs().await?);
         report
             .set("first_ms", first.as_millis() as u64)
             .latencies(startups)

@@ -102,8 +102,10 @@ static KINDS: &[Row] = &[
     row::<scheduling::v1::PriorityClass>(),
     row::<storage::v1::CSIDriver>(),
     row::<storage::v1::CSINode>(),
+    row::<storage::v1::CSIStorageCapacity>(),
     row::<storage::v1::StorageClass>(),
     row::<storage::v1::VolumeAttachment>(),
+    row::<storage::v1::VolumeAttributesClass>(),
     row::<storagemigration::v1::StorageVersionMigration>(),
 ];
 
