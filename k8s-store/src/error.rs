@@ -92,11 +92,11 @@ pub enum StoreError {
         /// What the connection, or the server, says.
         detail: String,
     },
-    /// The connection was lost with a transaction under way: it was done or not, and whoever sent it
-    /// has to look.
+    /// The connection was lost with a transaction under way, or an fsync failed: it was done or not,
+    /// and whoever sent it has to look.
     #[error("it is not known whether the transaction was done: {detail}")]
     Unconfirmed {
-        /// What the connection, or the server, says.
+        /// What the connection, the server or the disk says.
         detail: String,
     },
     /// The servers behind the engine refuse: credentials, permissions, limits of theirs.

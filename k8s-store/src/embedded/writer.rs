@@ -156,7 +156,8 @@ impl Writer {
                 Ok(())
             }
             Err(Failure::Broken(error)) => {
-                refuse(outcomes, compactions, &error);
+                let detail = error.to_string();
+                refuse(outcomes, compactions, &StoreError::Unconfirmed { detail });
                 Err(error)
             }
         }

@@ -167,7 +167,9 @@ async fn write(
                 bail!("{step:?} behind {at:?} lost to {found:?}, which nobody else writes")
             }
             Err(StoreError::Closed) => return Ok(()),
-            Err(StoreError::Full { .. } | StoreError::Io { .. }) => {
+            Err(
+                StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Unconfirmed { .. },
+            ) => {
                 ear(Word::Refused(step))?;
                 tokio::task::yield_now().await;
             }

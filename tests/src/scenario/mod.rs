@@ -5,6 +5,7 @@ mod failure;
 mod hollow;
 mod identity;
 mod pod;
+mod shared_store;
 mod stream;
 mod tour;
 
@@ -22,5 +23,6 @@ pub(crate) const ALL: &[Scenario] = &[
     ("tour", tour::run),
     ("tour-with-kill", tour::run_with_kill),
     ("pod", pod::run),
+    ("shared-store", shared_store::run),
     ("stream", stream::run),
 ];

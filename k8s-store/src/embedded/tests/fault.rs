@@ -43,16 +43,10 @@ async fn after_a_failed_fsync_nothing_is_acknowledged() {
         _ => None,
     });
     let error = store.commit(put("a", "2")).await.unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::Io {
-                action: "fsync",
-                ..
-            }
-        ),
-        "{error}"
-    );
+    let StoreError::Unconfirmed { detail } = error else {
+        panic!("{error}");
+    };
+    assert!(detail.starts_with("cannot fsync"), "{detail}");
     for _ in 0..3 {
         assert!(matches!(
             store.commit(put("b", "1")).await,
