@@ -1,5 +1,7 @@
 //! JSON patch (RFC 6902): `application/json-patch+json`.
 
+use std::slice;
+
 use json_patch::{Patch, PatchErrorKind, PatchOperation};
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,6 +10,9 @@ use super::PatchError;
 
 /// Most operations in one patch.
 pub const MAX_OPERATIONS: usize = 10_000;
+/// Most bytes of JSON that the copies of one patch may add, as in Kubernetes the limit of a request's
+/// body: thirty copies of a value into itself would fill any memory.
+pub const MAX_COPIED: usize = 3 << 20;
 
 /// Applies the operations in order, all or none.
 ///
@@ -26,10 +31,27 @@ pub fn apply(object: &mut Value, patch: &Value) -> Result<(), PatchError> {
     }
     let patch =
         Patch::deserialize(patch).map_err(|error| PatchError::Malformed(error.to_string()))?;
-    json_patch::patch(object, &patch).map_err(|error| {
-        let operation = &patch.0[error.operation];
-        PatchError::NotApplicable(explain(operation, &error.kind))
-    })
+    let mut draft = object.clone();
+    let mut copied = 0;
+    for operation in &patch.0 {
+        if let PatchOperation::Copy(copy) = operation {
+            copied += draft.pointer(copy.from.as_str()).map_or(0, size);
+            if copied > MAX_COPIED {
+                return Err(PatchError::NotApplicable(format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit {MAX_COPIED}"
+                )));
+            }
+        }
+        json_patch::patch(&mut draft, slice::from_ref(operation))
+            .map_err(|error| PatchError::NotApplicable(explain(operation, &error.kind)))?;
+    }
+    *object = draft;
+    Ok(())
+}
+
+/// Bytes of a value as JSON.
+fn size(value: &Value) -> usize {
+    serde_json::to_vec(value).map_or(0, |text| text.len())
 }
 
 fn explain(operation: &PatchOperation, kind: &PatchErrorKind) -> String {
@@ -86,6 +108,17 @@ mod tests {
             object,
             json!({"a": {"b": [2, 3], "c": 1}, "x~y": 2, "moved": 1})
         );
+    }
+
+    #[test]
+    fn copies_that_double_the_object_are_stopped() {
+        let before = json!({"a": {"text": "x".repeat(1000)}});
+        let mut object = before.clone();
+        let copy = |n| json!({"op": "copy", "from": "/a", "path": format!("/a/{n}")});
+        let bomb: Vec<Value> = (0..40).map(copy).collect();
+        let error = apply(&mut object, &bomb.into()).unwrap_err().to_string();
+        assert!(error.contains("exceeding the limit 3145728"), "{error}");
+        assert_eq!(object, before);
     }
 
     #[test]
