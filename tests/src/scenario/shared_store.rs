@@ -88,7 +88,8 @@ impl Etcd {
         let etcd = Etcd(process.context("cannot start etcd")?);
         let address = CLIENTS.trim_start_matches("http://");
         eventually("etcd listens", Duration::from_secs(30), || {
-            Ok(drop(TcpStream::connect(address)?))
+            TcpStream::connect(address)?;
+            Ok(())
         })?;
         Ok(etcd)
     }
