@@ -37,6 +37,7 @@ mod options;
 mod policy;
 mod rbac;
 mod read;
+mod replicas;
 mod resource;
 mod scheduling;
 mod storage;

@@ -1,27 +1,13 @@
 //! ReplicationController.
 
 use jiff::Timestamp;
-use k8s_apimachinery::{
-    Object, Value,
-    table::{ColumnDefinition, age_of},
-};
+use k8s_apimachinery::{Object, Value, table::ColumnDefinition};
 use serde_json::json;
 
-use crate::registry::{KindRow, Strategy, SubresourceRow, WriteContext, cell};
+use crate::registry::{KindRow, Strategy, SubresourceRow, WriteContext, cell, replicas};
 
 /// Strategy of `v1` `ReplicationController`.
 pub(crate) struct ReplicationController;
-
-static COLUMNS: [ColumnDefinition; 8] = [
-    ColumnDefinition::NAME,
-    ColumnDefinition::integer("Desired", "Pods desired."),
-    ColumnDefinition::integer("Current", "Pods that exist."),
-    ColumnDefinition::integer("Ready", "Pods that are ready."),
-    ColumnDefinition::AGE,
-    ColumnDefinition::text("Containers", "Names of the template's containers.").wide(),
-    ColumnDefinition::text("Images", "Images of the template's containers.").wide(),
-    ColumnDefinition::text("Selector", "Labels of the pods that belong to it.").wide(),
-];
 
 impl Strategy for ReplicationController {
     fn kind(&self) -> KindRow {
@@ -43,25 +29,14 @@ impl Strategy for ReplicationController {
     }
 
     fn fields(&self, object: &Object) -> Vec<(&'static str, String)> {
-        let replicas = cell::number(object, &["status", "replicas"]);
-        vec![("status.replicas", replicas.to_string())]
+        replicas::fields(object)
     }
 
     fn columns(&self) -> &'static [ColumnDefinition] {
-        &COLUMNS
+        &replicas::COLUMNS
     }
 
     fn row(&self, object: &Object, now: Timestamp) -> Vec<Value> {
-        let number = |path: [&str; 2]| Value::from(cell::number(object, &path));
-        vec![
-            object.name().into(),
-            number(["spec", "replicas"]),
-            number(["status", "replicas"]),
-            number(["status", "readyReplicas"]),
-            age_of(object, now).into(),
-            cell::of_containers(object, "name"),
-            cell::of_containers(object, "image"),
-            cell::map(object, &["spec", "selector"]),
-        ]
+        replicas::row(object, now, cell::map(object, &["spec", "selector"]))
     }
 }
