@@ -29,7 +29,7 @@ pub use service_account::ServiceAccount;
 
 use crate::{
     ApiError, User,
-    registry::{Effects, Resource, View},
+    registry::{Effects, Notices, Resource, View},
 };
 
 /// What is being done.
@@ -64,6 +64,8 @@ pub struct Review<'a> {
     pub user: &'a User,
     /// Nothing will be committed.
     pub dry_run: bool,
+    /// Takes warnings for the client and annotations for the audit log.
+    pub notices: &'a Notices,
     /// The newest committed state.
     pub view: View<'a>,
 }

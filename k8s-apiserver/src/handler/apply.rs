@@ -6,7 +6,7 @@ use k8s_apimachinery::{
     apply::{self, ApplyError, Manager, Operation},
 };
 
-use super::{Call, decode, scale};
+use super::{Call, scale};
 use crate::{
     ApiError, Response,
     error::Cause,
@@ -33,15 +33,7 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         return apply_scale(call, options).await;
     }
     let gvk = call.resource.gvk(&call.info.version);
-    let yaml = Some("application/yaml");
-    let decoded = decode::object(
-        &call.body,
-        yaml,
-        &gvk,
-        Some(&schema),
-        options.field_validation,
-    )?;
-    let config = &decoded.object;
+    let config = &call.decode_yaml(&gvk, Some(&schema), options.field_validation)?;
     if config.get(&["metadata", "managedFields"]).is_some() {
         return Err(ApiError::BadRequest(
             "metadata.managedFields must be nil".to_owned(),
@@ -75,16 +67,15 @@ pub(super) async fn apply(call: &Call, options: &WriteOptions) -> Result<Respons
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    call.respond(status, &updated.answer, &decoded.warnings)
+    call.respond(status, &updated.answer)
 }
 
 /// An apply of a `Scale` sets the replicas; their owner is noted as of an update through `scale`.
 async fn apply_scale(call: &Call, options: &WriteOptions) -> Result<Response, ApiError> {
     let gvk = scale::gvk();
-    let yaml = Some("application/yaml");
-    let decoded = decode::object(&call.body, yaml, &gvk, None, options.field_validation)?;
+    let wanted = call.decode_yaml(&gvk, None, options.field_validation)?;
     let change = |live: Option<&Object>| match live {
-        Some(live) => scale::onto(&decoded.object, live),
+        Some(live) => scale::onto(&wanted, live),
         None => Err(ApiError::not_found(call.resource.name(), &call.info.name)),
     };
     let write = call.write(options);
@@ -93,7 +84,7 @@ async fn apply_scale(call: &Call, options: &WriteOptions) -> Result<Response, Ap
         .update(&write, &change, Missing::NotFound, Tracking::Update)
         .await?;
     let answer = Answer::Tree(scale::of(&updated.answer.object()));
-    call.respond(StatusCode::OK, &answer, &decoded.warnings)
+    call.respond(StatusCode::OK, &answer)
 }
 
 fn refused(call: &Call, error: ApplyError) -> ApiError {

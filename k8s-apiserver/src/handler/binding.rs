@@ -14,7 +14,7 @@ use crate::{
 pub(crate) async fn bind(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
     let gvk = Gvk::new("", "v1", "Binding");
-    let binding = call.decode_as(&gvk, options.field_validation)?.object;
+    let binding = call.decode_as(&gvk, options.field_validation)?;
     let target = binding.get(&["target"]).cloned().unwrap_or_default();
     let node = target["name"].as_str().unwrap_or_default();
     check_target(call, &target)?;

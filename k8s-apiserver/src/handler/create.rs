@@ -15,10 +15,10 @@ use crate::{
 /// Creates the object in the body.
 pub(crate) async fn create(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
-    let decoded = call.decode(options.field_validation)?;
+    let object = call.decode(options.field_validation)?;
     let write = call.write(&options);
-    let answer = call.registry.create(&write, &decoded.object).await?;
-    call.respond(StatusCode::CREATED, &answer, &decoded.warnings)
+    let answer = call.registry.create(&write, &object).await?;
+    call.respond(StatusCode::CREATED, &answer)
 }
 
 /// Answers the review in the body; nothing is stored.
@@ -34,10 +34,11 @@ pub(crate) async fn create_virtual(
     let gvk = Gvk::new(&resource.row.group, &info.version, &resource.row.kind);
     let content_type = parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
-    let decoded = decode::object(body, content_type, &gvk, None, FieldValidation::Ignore)?;
+    let validation = FieldValidation::Ignore;
+    let (object, _) = decode::object(body, content_type, &gvk, None, validation)?;
     let answer = resource
         .service
-        .create(registry, user, info, decoded.object)
+        .create(registry, user, info, object)
         .await?;
     let bytes = respond::encode(&answer.into_value(), format.encoding);
     Ok(respond::respond(

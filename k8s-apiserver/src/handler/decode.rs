@@ -16,13 +16,6 @@ use k8s_apimachinery::{
 use super::Call;
 use crate::{ApiError, registry::FieldValidation};
 
-/// An object from a body, and what its sender is to be told about it.
-#[derive(Debug)]
-pub(super) struct Decoded {
-    pub(super) object: Object,
-    pub(super) warnings: Vec<String>,
-}
-
 /// The media types of bodies, as `415` names them. Custom resources know the first two.
 pub(super) const ACCEPTED: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
 
@@ -31,13 +24,41 @@ const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 impl Call {
     /// The body as an object of this resource, in the form in which it is stored.
-    pub(super) fn decode(&self, validation: FieldValidation) -> Result<Decoded, ApiError> {
+    pub(super) fn decode(&self, validation: FieldValidation) -> Result<Object, ApiError> {
         let gvk = self.resource.gvk(&self.info.version);
         let schema = self.wire_schema();
-        let schema = schema.as_deref();
-        let mut decoded = object(&self.body, self.content_type(), &gvk, schema, validation)?;
-        decoded.object = self.stored_form(decoded.object);
-        Ok(decoded)
+        let content_type = self.content_type();
+        let object = self.decode_body(content_type, &gvk, schema.as_deref(), validation)?;
+        Ok(self.stored_form(object))
+    }
+
+    /// The body as YAML, whatever its media type: what one manager applies.
+    pub(super) fn decode_yaml(
+        &self,
+        gvk: &Gvk,
+        schema: Option<&Schema>,
+        validation: FieldValidation,
+    ) -> Result<Object, ApiError> {
+        self.decode_body(Some("application/yaml"), gvk, schema, validation)
+    }
+
+    /// Notes what the client is to be told about its body.
+    pub(super) fn warn_all(&self, warnings: Vec<String>) {
+        for warning in warnings {
+            self.notices.warn(warning);
+        }
+    }
+
+    fn decode_body(
+        &self,
+        content_type: Option<&str>,
+        gvk: &Gvk,
+        schema: Option<&Schema>,
+        validation: FieldValidation,
+    ) -> Result<Object, ApiError> {
+        let (object, warnings) = object(&self.body, content_type, gvk, schema, validation)?;
+        self.warn_all(warnings);
+        Ok(object)
     }
 
     /// The structural schema of what clients of this path send and get.
@@ -55,15 +76,9 @@ impl Call {
         &self,
         gvk: &Gvk,
         validation: FieldValidation,
-    ) -> Result<Decoded, ApiError> {
+    ) -> Result<Object, ApiError> {
         let schema = Schema::builtin(gvk);
-        object(
-            &self.body,
-            self.content_type(),
-            gvk,
-            schema.as_deref(),
-            validation,
-        )
+        self.decode_body(self.content_type(), gvk, schema.as_deref(), validation)
     }
 
     /// An object of this path's kind as it is stored.
@@ -73,14 +88,15 @@ impl Call {
     }
 }
 
-/// Reads an object of a kind. Unknown and repeated fields are refused, reported or ignored, as `validation` says.
+/// Reads an object of a kind. Unknown and repeated fields are refused, ignored, or reported beside the object, as
+/// `validation` says.
 pub(super) fn object(
     body: &Bytes,
     content_type: Option<&str>,
     gvk: &Gvk,
     schema: Option<&Schema>,
     validation: FieldValidation,
-) -> Result<Decoded, ApiError> {
+) -> Result<(Object, Vec<String>), ApiError> {
     let (value, duplicates) = parse(body, content_type, Some(gvk))?;
     let mut object = Object::from_value(value).map_err(|error| unrecognized(gvk, &error, body))?;
     check_kind(&mut object, gvk)?;
@@ -91,7 +107,7 @@ pub(super) fn object(
     let warnings = verdict(&unknown, &duplicates, validation, |error| {
         cannot_be_handled(gvk, &gvk.kind, &error.to_string())
     })?;
-    Ok(Decoded { object, warnings })
+    Ok((object, warnings))
 }
 
 /// Brings an object into the form that is stored; answers with the paths of what had to be dropped.

@@ -19,7 +19,7 @@ pub(crate) async fn delete(call: &Call) -> Result<Response, ApiError> {
     let write = call.write(&write_options);
     match call.registry.delete(&write, &options).await? {
         Deleted::Gone(object) if call.resource.row.returns_deleted => {
-            call.respond(StatusCode::OK, &Answer::Tree(call.wire_object(object)), &[])
+            call.respond(StatusCode::OK, &Answer::Tree(call.wire_object(object)))
         }
         Deleted::Gone(object) => {
             let details = Details {
@@ -36,7 +36,7 @@ pub(crate) async fn delete(call: &Call) -> Result<Response, ApiError> {
                 true => StatusCode::ACCEPTED,
                 false => StatusCode::OK,
             };
-            call.respond(status, &answer, &[])
+            call.respond(status, &answer)
         }
     }
 }

@@ -23,5 +23,5 @@ pub(crate) async fn get(call: &Call) -> Result<Response, ApiError> {
         }
         _ => Answer::Cached(stored),
     };
-    call.respond(StatusCode::OK, &answer, &[])
+    call.respond(StatusCode::OK, &answer)
 }

@@ -34,6 +34,7 @@ pub(crate) use get::get;
 pub(crate) use list::list;
 pub use negotiate::{Encoding, Format, RowObject, Shape};
 pub(crate) use patch::patch;
+pub(crate) use respond::notify;
 pub(crate) use token::token;
 pub(crate) use update::update;
 pub(crate) use watch::watch;
@@ -43,7 +44,7 @@ pub(crate) use create::create_virtual;
 
 use crate::{
     ApiError, RequestInfo, User,
-    registry::{Registry, Resource, Serves, SubresourceRow, Write, WriteOptions},
+    registry::{Notices, Registry, Resource, Serves, SubresourceRow, Write, WriteOptions},
 };
 
 /// A request for a stored resource, with everything that its handler needs.
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) user: Arc<User>,
     pub(crate) parts: Parts,
     pub(crate) body: Bytes,
+    /// What the client is told beside the answer.
+    pub(crate) notices: Arc<Notices>,
 }
 
 impl Call {
@@ -74,6 +77,7 @@ impl Call {
             name: &self.info.name,
             user: &self.user,
             options,
+            notices: &self.notices,
         }
     }
 

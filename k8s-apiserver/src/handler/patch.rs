@@ -50,7 +50,6 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
     // The body is JSON in all three; YAML is for apply alone.
     let document = decode::tree(&call.body, Some("application/json"))?;
     let is_scale = call.is_scale();
-    let warnings = std::sync::Mutex::new(Vec::new());
     let change = |current: Option<&Object>| {
         let current =
             current.ok_or_else(|| ApiError::not_found(call.resource.name(), &call.info.name))?;
@@ -60,10 +59,7 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
         }
         let seen = call.wire_object(current.clone());
         let mut new = patched(call, &seen, &document, language)?;
-        let found = check(call, &mut new, &document, &options)?;
-        *warnings
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = found;
+        check(call, &mut new, &document, &options)?;
         Ok(call.stored_form(new))
     };
     let write = call.write(&options);
@@ -75,8 +71,7 @@ pub(crate) async fn patch(call: &Call) -> Result<Response, ApiError> {
         true => Answer::Tree(scale::of(&updated.answer.object())),
         false => updated.answer,
     };
-    let warnings = warnings.into_inner().unwrap_or_default();
-    call.respond(StatusCode::OK, &answer, &warnings)
+    call.respond(StatusCode::OK, &answer)
 }
 
 fn language(content_type: Option<&str>) -> Result<Language, ApiError> {
@@ -142,13 +137,13 @@ fn check(
     new: &mut Object,
     document: &Value,
     options: &WriteOptions,
-) -> Result<Vec<String>, ApiError> {
+) -> Result<(), ApiError> {
     let Some(schema) = call.wire_schema() else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let gvk = call.resource.gvk(&call.info.version);
     let unknown = decode::conform(new, &gvk, &schema)?;
-    decode::verdict(&unknown, &[], options.field_validation, |error| {
+    let warnings = decode::verdict(&unknown, &[], options.field_validation, |error| {
         ApiError::Invalid {
             kind: call.resource.group_kind(),
             name: call.info.name.clone(),
@@ -158,5 +153,7 @@ fn check(
                 "patch",
             )],
         }
-    })
+    })?;
+    call.warn_all(warnings);
+    Ok(())
 }

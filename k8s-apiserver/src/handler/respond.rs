@@ -5,7 +5,10 @@ use http::{HeaderValue, StatusCode, header};
 use k8s_apimachinery::{Object, Value, scheme::codec};
 
 use super::{Call, Encoding, Format, Shape, table};
-use crate::{ApiError, Response, body, registry::Answer};
+use crate::{
+    ApiError, Response, body,
+    registry::{Answer, Notices},
+};
 
 impl Call {
     /// The answer with one object.
@@ -13,7 +16,6 @@ impl Call {
         &self,
         status: StatusCode,
         answer: &Answer,
-        warnings: &[String],
     ) -> Result<Response, ApiError> {
         let format = self.format()?;
         let is_plain = format == Format::JSON && self.is_as_asked_for(answer);
@@ -21,11 +23,7 @@ impl Call {
             true => answer.to_bytes(),
             false => encode(&self.shaped(answer, format), format.encoding),
         };
-        let mut response = respond(status, bytes, format.encoding);
-        for warning in warnings {
-            warn(&mut response, warning);
-        }
-        Ok(response)
+        Ok(respond(status, bytes, format.encoding))
     }
 
     /// Whether an answer is in the form of this path: another kind than the stored one (a `Scale`) always is.
@@ -90,8 +88,19 @@ pub(super) fn encode(value: &Value, encoding: Encoding) -> Bytes {
     Bytes::from(text.expect("a tree of JSON values is JSON"))
 }
 
+/// Puts what was noticed on the way into the response: `Warning` headers, and the annotations as an extension.
+pub(crate) fn notify(response: &mut Response, notices: &Notices) {
+    let (warnings, annotations) = notices.take();
+    for warning in warnings {
+        warn(response, &warning);
+    }
+    if !annotations.is_empty() {
+        response.extensions_mut().insert(annotations);
+    }
+}
+
 /// Adds a `Warning` header, which `kubectl` prints.
-pub(super) fn warn(response: &mut Response, warning: &str) {
+fn warn(response: &mut Response, warning: &str) {
     let quoted = warning.replace('\\', r"\\").replace('"', r#"\""#);
     if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
         response.headers_mut().append(header::WARNING, value);

@@ -83,9 +83,9 @@ pub(super) fn onto(scale: &Object, object: &Object) -> Result<Object, ApiError> 
 /// `PUT` of a `Scale`.
 pub(super) async fn update(call: &Call, options: &WriteOptions) -> Result<Response, ApiError> {
     let gvk = gvk();
-    let decoded = call.decode_as(&gvk, options.field_validation)?;
+    let wanted = call.decode_as(&gvk, options.field_validation)?;
     let scaled = |current: Option<&Object>| match current {
-        Some(object) => onto(&decoded.object, object),
+        Some(object) => onto(&wanted, object),
         None => Err(ApiError::not_found(call.resource.name(), &call.info.name)),
     };
     let write = call.write(options);
@@ -94,7 +94,7 @@ pub(super) async fn update(call: &Call, options: &WriteOptions) -> Result<Respon
         .update(&write, &scaled, Missing::NotFound, Tracking::Update)
         .await?;
     let answer = Answer::Tree(of(&updated.answer.object()));
-    call.respond(StatusCode::OK, &answer, &decoded.warnings)
+    call.respond(StatusCode::OK, &answer)
 }
 
 /// `autoscaling/v1` `Scale`.

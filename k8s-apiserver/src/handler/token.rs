@@ -15,7 +15,7 @@ use crate::{
 pub(crate) async fn token(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
     let gvk = Gvk::new("authentication.k8s.io", "v1", "TokenRequest");
-    let mut request = call.decode_as(&gvk, options.field_validation)?.object;
+    let mut request = call.decode_as(&gvk, options.field_validation)?;
     let issuer = call.registry.config().tokens.clone();
     let issuer = issuer.ok_or_else(|| {
         ApiError::ServiceUnavailable("this server issues no service account tokens".to_owned())

@@ -15,12 +15,12 @@ pub(crate) async fn update(call: &Call) -> Result<Response, ApiError> {
     if call.is_scale() {
         return scale::update(call, &options).await;
     }
-    let decoded = call.decode(options.field_validation)?;
+    let object = call.decode(options.field_validation)?;
     let missing = match call.resource.row.create_on_update && call.subresource.is_none() {
         true => Missing::Create,
         false => Missing::NotFound,
     };
-    let replace = |_: Option<&Object>| Ok(decoded.object.clone());
+    let replace = |_: Option<&Object>| Ok(object.clone());
     let write = call.write(&options);
     let updated = call
         .registry
@@ -30,5 +30,5 @@ pub(crate) async fn update(call: &Call) -> Result<Response, ApiError> {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    call.respond(status, &updated.answer, &decoded.warnings)
+    call.respond(status, &updated.answer)
 }

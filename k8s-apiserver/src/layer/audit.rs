@@ -2,13 +2,13 @@
 //! request.
 //!
 //! A subscriber that listens to that target has an audit log; without one this costs next to
-//! nothing. Events carry names and verbs only, never bodies. Failures are at `WARN` from 500 on,
+//! nothing. Events carry names, verbs and what admission annotated, never bodies. Failures are at `WARN` from 500 on,
 //! everything else at `INFO`.
 
 use std::time::Instant;
 
 use super::{Handler, Step, impersonate, request_info::RequestInfo};
-use crate::{ApiError, Request, Response, User};
+use crate::{ApiError, Request, Response, User, registry::Annotations};
 
 /// Writes an audit event per request.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +31,7 @@ impl Step for Audit {
             &user.name,
             &acting_as,
             response.status().as_u16(),
+            response.extensions().get(),
             start,
         );
         Ok(response)
@@ -39,11 +40,19 @@ impl Step for Audit {
 
 /// The event of a request that didn't get past authentication.
 pub(super) fn refused(info: &RequestInfo) {
-    record(info, "", "", 401, Instant::now());
+    record(info, "", "", 401, None, Instant::now());
 }
 
-fn record(info: &RequestInfo, user: &str, acting_as: &str, code: u16, start: Instant) {
+fn record(
+    info: &RequestInfo,
+    user: &str,
+    acting_as: &str,
+    code: u16,
+    annotations: Option<&Annotations>,
+    start: Instant,
+) {
     let micros = start.elapsed().as_micros() as u64;
+    let annotations = annotations.map(tracing::field::debug);
     let resource = info.full_resource();
     let RequestInfo {
         verb,
@@ -55,11 +64,13 @@ fn record(info: &RequestInfo, user: &str, acting_as: &str, code: u16, start: Ins
     } = info;
     if code >= 500 {
         tracing::warn!(
-            target: "audit", user, acting_as, %verb, group, resource, namespace, name, path, code, micros
+            target: "audit", user, acting_as, %verb, group, resource, namespace, name, path, code, micros,
+            annotations
         );
     } else {
         tracing::info!(
-            target: "audit", user, acting_as, %verb, group, resource, namespace, name, path, code, micros
+            target: "audit", user, acting_as, %verb, group, resource, namespace, name, path, code, micros,
+            annotations
         );
     }
 }

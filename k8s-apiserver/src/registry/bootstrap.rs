@@ -13,7 +13,7 @@ use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBind
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Missing, Registry, Tracking, Write, WriteOptions, cell};
+use super::{Missing, Notices, Registry, Tracking, Write, WriteOptions, cell};
 use crate::{ApiError, User, user::MASTERS};
 
 /// The namespaces that are always there.
@@ -181,6 +181,7 @@ impl Maker<'_> {
             name: &name,
             user: &self.user,
             options: &options,
+            notices: &Notices::default(),
         };
         let change = |current: Option<&Object>| match current {
             None => Ok(object.clone()),
@@ -217,6 +218,7 @@ impl Maker<'_> {
             name,
             user: &self.user,
             options: &options,
+            notices: &Notices::default(),
         };
         let change = |current: Option<&Object>| {
             let mut new = current.cloned().unwrap_or_default();

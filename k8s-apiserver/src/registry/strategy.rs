@@ -13,7 +13,7 @@ use k8s_apimachinery::{
     table::{ColumnDefinition, age_of},
 };
 
-use super::{Change, Effects, KindRow, View};
+use super::{Change, Effects, KindRow, Notices, View};
 use crate::{ApiError, User};
 
 /// What a strategy may know about the write that it prepares.
@@ -25,6 +25,8 @@ pub struct WriteContext<'a> {
     pub now: Timestamp,
     /// `status`, `scale`; empty for the object itself.
     pub subresource: &'a str,
+    /// Takes warnings for the client and annotations for the audit log.
+    pub notices: &'a Notices,
 }
 
 /// How long a deletion waits, if it waits at all.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::{
     ApiError, Request, RequestInfo, Response, User, Verb, body,
     handler::{self, Call},
-    registry::{Endpoint, KindRow, Registry, Resource, Serves, SubresourceRow, VirtualResource},
+    registry::{
+        Endpoint, KindRow, Notices, Registry, Resource, Serves, SubresourceRow, VirtualResource,
+    },
 };
 
 /// Answers a request for a resource.
@@ -36,6 +38,7 @@ pub(super) async fn dispatch(
                 false => Default::default(),
             };
             let registry = registry.clone();
+            let notices = Arc::<Notices>::default();
             let call = Call {
                 registry,
                 resource,
@@ -44,8 +47,11 @@ pub(super) async fn dispatch(
                 user,
                 parts,
                 body,
+                notices: notices.clone(),
             };
-            stored(call).await
+            let mut response = stored(call).await.unwrap_or_else(ApiError::into_response);
+            handler::notify(&mut response, &notices);
+            Ok(response)
         }
     }
 }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use k8s_apimachinery::Object;
 use k8s_store::{Compare, KeyValue, Op, Revision, Txn, TxnOutcome};
 
-use super::{Answer, Effects, Entry, Registry, Resource, WriteOptions, entry, key};
+use super::{Answer, Effects, Entry, Notices, Registry, Resource, WriteOptions, entry, key};
 use crate::{
     ApiError, User,
     admission::{Operation, Review},
@@ -41,6 +41,8 @@ pub struct Write<'a> {
     pub user: &'a User,
     /// How.
     pub options: &'a WriteOptions,
+    /// Takes what the client and the audit log are to be told beside the answer.
+    pub notices: &'a Notices,
 }
 
 /// An object as it was read, to be replaced only if it still is.
@@ -85,6 +87,7 @@ impl Write<'_> {
             old,
             user: self.user,
             dry_run: self.options.dry_run,
+            notices: self.notices,
             view: registry.view(),
         }
     }

@@ -43,6 +43,7 @@ impl Registry {
             user: write.user,
             now,
             subresource: write.subresource,
+            notices: write.notices,
         };
         match old {
             None => {

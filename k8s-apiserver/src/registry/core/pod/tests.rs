@@ -227,6 +227,7 @@ fn only_resources_come_through_resize() {
         user: &user,
         now: now(),
         subresource: "resize",
+        notices: &crate::registry::Notices::default(),
     };
     Pod.prepare_update(&mut new, &old, &context);
     assert_eq!(new, pod(container("x", "2"), json!({"phase": "Running"})));
