@@ -27,6 +27,7 @@ use crate::{
     },
     config::Config,
     handler::connect::Relay,
+    health::Health,
     live::Live,
     metrics::Metrics,
     pki::{Pki, TokenKey},
@@ -264,6 +265,7 @@ impl Builder {
             let relay = Relay::new(Arc::new(live.clone()), tls, tasks.clone());
             self.registry.connector = Some(Arc::new(relay));
         }
+        let health = Health::new().over(self.store.clone());
         let registry = Registry::start(self.store, self.registry, self.stopping).await?;
         live.set(&registry);
         self.policy.authorities = self.authorities.or(self.policy.authorities);
@@ -272,6 +274,7 @@ impl Builder {
         let layers = Layers {
             config: self.config,
             metrics: self.metrics,
+            health,
             tasks,
             authentication: Authentication::new().with(bearer),
             discovery,

@@ -4,15 +4,21 @@
 //! shows the lines anyway, `?exclude=name` leaves checks out, and `/readyz/name` asks for one
 //! alone. Why a check fails is in the log and not in the answer, since anyone may ask.
 
-use std::{fmt::Write, sync::Arc};
+use std::{fmt::Write, sync::Arc, time::Duration};
 
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Method, StatusCode, header};
+use k8s_store::Store;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     ApiError, Request, RequestInfo, Response, body,
     layer::{Handler, Step},
 };
+
+/// A store that takes longer than this to say that it is well is not.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The checks of one server.
 #[derive(Clone, Default)]
@@ -25,55 +31,58 @@ struct Check {
     name: &'static str,
     /// Failing means that a restart would help. All checks tell about readiness.
     is_vital: bool,
-    probe: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    probe: Arc<Probe>,
 }
+
+type Probe = dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync;
 
 impl Health {
     /// `ping`, which passes whenever anyone can ask.
     pub fn new() -> Self {
-        Health::default().live("ping", || Ok(()))
+        Health::default().live("ping", async || Ok(()))
     }
 
     /// Adds a check whose failing means that the server should be restarted.
-    pub fn live(
-        self,
-        name: &'static str,
-        probe: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
-        self.check(name, true, Arc::new(probe))
+    pub fn live<F>(self, name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.check(name, true, Arc::new(move || probe().boxed()))
     }
 
     /// Adds a check whose failing means that the server shouldn't get requests for now.
-    pub fn ready(
-        self,
-        name: &'static str,
-        probe: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
-        self.check(name, false, Arc::new(probe))
+    pub fn ready<F>(self, name: &'static str, probe: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.check(name, false, Arc::new(move || probe().boxed()))
     }
 
     /// Adds `shutdown`: not ready once the server is stopping.
     pub fn until(self, stopping: CancellationToken) -> Self {
         self.ready("shutdown", move || {
-            if stopping.is_cancelled() {
-                Err("stopping".to_owned())
-            } else {
-                Ok(())
+            let outcome = match stopping.is_cancelled() {
+                true => Err("stopping".to_owned()),
+                false => Ok(()),
+            };
+            async { outcome }
+        })
+    }
+
+    /// Adds `etcd`, as the check of the store is called in Kubernetes whatever the engine.
+    pub fn over(self, store: Arc<dyn Store>) -> Self {
+        self.live("etcd", move || {
+            let store = store.clone();
+            async move {
+                match timeout(STORE_PATIENCE, store.health()).await {
+                    Ok(healthy) => healthy.map_err(|error| error.to_string()),
+                    Err(_) => Err(format!("no answer in {STORE_PATIENCE:?}")),
+                }
             }
         })
     }
 
-    /// Whether all checks pass.
-    pub fn is_ready(&self) -> bool {
-        self.checks.iter().all(|check| (check.probe)().is_ok())
-    }
-
-    fn check(
-        mut self,
-        name: &'static str,
-        is_vital: bool,
-        probe: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
-    ) -> Self {
+    fn check(mut self, name: &'static str, is_vital: bool, probe: Arc<Probe>) -> Self {
         self.checks.push(Check {
             name,
             is_vital,
@@ -83,54 +92,59 @@ impl Health {
     }
 
     /// The answer for a path of ours.
-    fn report(&self, info: &RequestInfo) -> Option<Result<Response, ApiError>> {
-        let (endpoint, name) = match info.path.strip_prefix('/')?.split_once('/') {
-            Some((endpoint, name)) => (endpoint, name),
-            None => (&info.path[1..], ""),
-        };
-        let wanted = |check: &&Check| match endpoint {
-            "livez" => check.is_vital,
-            _ => true,
-        };
-        if !["healthz", "livez", "readyz"].contains(&endpoint) {
-            return None;
-        }
+    async fn report(&self, info: &RequestInfo, asked: Asked<'_>) -> Result<Response, ApiError> {
+        let Asked { endpoint, name } = asked;
+        let wanted = |check: &&Check| check.is_vital || endpoint != "livez";
         let mut checks = self.checks.iter().filter(wanted);
         if name.is_empty() {
-            return Some(Ok(all(endpoint, checks, info)));
+            return Ok(all(endpoint, checks, info).await);
         }
-        Some(
-            checks
-                .find(|check| check.name == name)
-                .map(one)
-                .ok_or(ApiError::NoSuchResource),
-        )
+        match checks.find(|check| check.name == name) {
+            Some(check) => Ok(one(check).await),
+            None => Err(ApiError::NoSuchResource),
+        }
     }
 }
 
 impl Step for Health {
     async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
         let info = RequestInfo::of(&request);
-        match self.report(&info) {
+        match Asked::by(&info) {
             Some(_) if !matches!(*request.method(), Method::GET | Method::HEAD) => {
                 Err(ApiError::MethodNotAllowed)
             }
-            Some(answer) => answer,
+            Some(asked) => self.report(&info, asked).await,
             None => Ok(next.run(request).await),
         }
     }
 }
 
+/// An endpoint of ours, and the name of one check; empty for all.
+struct Asked<'a> {
+    endpoint: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    fn by(info: &'a RequestInfo) -> Option<Self> {
+        let path = info.path.strip_prefix('/')?;
+        let (endpoint, name) = path.split_once('/').unwrap_or((path, ""));
+        let is_ours = ["healthz", "livez", "readyz"].contains(&endpoint);
+        is_ours.then_some(Asked { endpoint, name })
+    }
+}
+
 impl Check {
-    fn passes(&self) -> bool {
+    async fn passes(&self) -> bool {
         (self.probe)()
+            .await
             .inspect_err(|reason| tracing::warn!(check = self.name, reason, "health check failed"))
             .is_ok()
     }
 }
 
-fn one(check: &Check) -> Response {
-    match check.passes() {
+async fn one(check: &Check) -> Response {
+    match check.passes().await {
         true => text(StatusCode::OK, "ok".to_owned()),
         false => text(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -139,7 +153,7 @@ fn one(check: &Check) -> Response {
     }
 }
 
-fn all<'a>(
+async fn all<'a>(
     endpoint: &str,
     checks: impl Iterator<Item = &'a Check>,
     info: &RequestInfo,
@@ -154,7 +168,7 @@ fn all<'a>(
         let name = check.name;
         let (sign, outcome) = if excluded.contains(&name) {
             ('+', "excluded: ok")
-        } else if check.passes() {
+        } else if check.passes().await {
             ('+', "ok")
         } else {
             healthy = false;
@@ -192,68 +206,73 @@ fn text(status: StatusCode, text: String) -> Response {
 mod tests {
     use expect_test::{Expect, expect};
     use http_body_util::BodyExt;
+    use k8s_store::memory::MemoryStore;
 
     use super::*;
 
-    fn check(uri: &str, expected: Expect) {
+    async fn check(uri: &str, expected: Expect) {
         let health = Health::new()
-            .live("store", || Ok(()))
-            .ready("caches", || Err("on /secret/path".into()));
+            .over(Arc::new(MemoryStore::new()))
+            .ready("caches", async || Err("on /secret/path".into()));
         let info = RequestInfo::parse(&Method::GET, &uri.parse().unwrap()).unwrap();
-        let found = match health.report(&info) {
-            Some(Ok(response)) => {
-                let status = response.status().as_u16();
-                let body = futures::executor::block_on(response.into_body().collect())
-                    .unwrap()
-                    .to_bytes();
-                format!("{status} {}", String::from_utf8_lossy(&body))
-            }
-            Some(Err(error)) => error.to_string(),
+        let found = match Asked::by(&info).map(|asked| health.report(&info, asked)) {
+            Some(report) => match report.await {
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    let body = response.into_body().collect().await.unwrap().to_bytes();
+                    format!("{status} {}", String::from_utf8_lossy(&body))
+                }
+                Err(error) => error.to_string(),
+            },
             None => "not ours".to_owned(),
         };
         expected.assert_eq(&found);
     }
 
-    #[test]
-    fn a_healthy_server_says_ok() {
-        check("/livez", expect!["200 ok"]);
+    #[tokio::test]
+    async fn a_healthy_server_says_ok() {
+        check("/livez", expect!["200 ok"]).await;
         check(
             "/livez?verbose",
             expect![[r#"
                 200 [+]ping ok
-                [+]store ok
+                [+]etcd ok
                 livez check passed
             "#]],
-        );
+        )
+        .await;
     }
 
-    #[test]
-    fn a_failing_check_keeps_its_reason_to_itself() {
+    #[tokio::test]
+    async fn a_failing_check_keeps_its_reason_to_itself() {
         check(
             "/readyz",
             expect![[r#"
                 500 [+]ping ok
-                [+]store ok
+                [+]etcd ok
                 [-]caches failed: reason withheld
                 readyz check failed
             "#]],
-        );
-        check("/readyz?exclude=caches", expect!["200 ok"]);
+        )
+        .await;
+        check("/readyz?exclude=caches", expect!["200 ok"]).await;
     }
 
-    #[test]
-    fn checks_can_be_asked_one_by_one() {
-        check("/readyz/ping", expect!["200 ok"]);
+    #[tokio::test]
+    async fn checks_can_be_asked_one_by_one() {
+        check("/readyz/ping", expect!["200 ok"]).await;
         check(
             "/readyz/caches",
             expect![[r#"
                 500 internal server error: reason withheld
             "#]],
-        );
+        )
+        .await;
         check(
             "/livez/caches",
             expect!["the server could not find the requested resource"],
-        );
-        check("/api", expect!["not ours"]);
+        )
+        .await;
+        check("/api", expect!["not ours"]).await;
     }
 }
