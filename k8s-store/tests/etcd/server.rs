@@ -13,12 +13,14 @@ use k8s_store::{
     etcd::{EtcdOptions, EtcdStore},
 };
 use tempfile::TempDir;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// One member, which may be stopped and started again.
 pub(crate) struct Server {
     name: String,
     dir: TempDir,
+    /// What runs etcd: itself, or a program that prepares its surroundings first and becomes it.
+    launcher: Vec<String>,
     arguments: Vec<String>,
     url: String,
     child: Option<Child>,
@@ -70,21 +72,36 @@ impl Server {
             name: name.to_owned(),
             arguments: arguments.collect(),
             dir,
+            launcher: vec![std::env::var("ETCD").unwrap_or_else(|_| "etcd".to_owned())],
             url: client.to_owned(),
             child: None,
             frozen: false,
         }
     }
 
+    /// The same through a program that ends as etcd, which it finds with its arguments at the end of its own.
+    pub(crate) fn behind(mut self, launcher: &[&str]) -> Self {
+        let launcher = launcher.iter().map(|word| word.to_string());
+        self.launcher.splice(..0, launcher);
+        self
+    }
+
+    /// Where its clients find it, if that isn't where it listens.
+    pub(crate) fn reached_at(mut self, url: String) -> Self {
+        self.url = url;
+        self
+    }
+
     pub(crate) fn run(&mut self) {
-        let program = std::env::var("ETCD").unwrap_or_else(|_| "etcd".to_owned());
+        let program = &self.launcher[0];
         let log = fs::File::options();
         let log = log
             .clone()
             .create(true)
             .append(true)
             .open(self.dir.path().join("log"));
-        let child = Command::new(&program)
+        let child = Command::new(program)
+            .args(&self.launcher[1..])
             .arg("--data-dir")
             .arg(self.dir.path().join("data"))
             .args(&self.arguments)
@@ -116,11 +133,15 @@ impl Server {
     }
 
     fn signal(&self, name: &str) {
-        let pid = self.child.as_ref().expect("it runs").id();
         let sent = Command::new("kill")
-            .args([format!("-{name}"), pid.to_string()])
+            .args([format!("-{name}"), self.id().to_string()])
             .status();
         assert!(sent.expect("a kill program").success());
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
     }
 
     pub(crate) fn is_running(&self) -> bool {
@@ -160,6 +181,18 @@ pub(crate) async fn connect(servers: &[&Server]) -> EtcdStore {
         });
         panic!("{error}\n{}", logs.collect::<String>())
     })
+}
+
+/// The number of the member that a majority follows.
+pub(crate) async fn leader(members: &[Server]) -> usize {
+    loop {
+        for (number, member) in members.iter().enumerate() {
+            if member.is_running() && member.leads().await {
+                return number;
+            }
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 impl Drop for Server {
