@@ -1,4 +1,4 @@
-//! The API server over its store, with controllers and scheduler as its clients.
+//! The API server over its store. [`component`](crate::component) runs what works on it.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -12,8 +12,8 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::{Args, Part},
-    identity, keys,
+    args::Args,
+    identity,
     layout::Layout,
     network, storage,
 };
@@ -72,37 +72,6 @@ impl ControlPlane {
             hub: self.hub.clone(),
             cancel: self.cancel.child_token(),
             clock: Arc::new(SystemClock),
-        }
-    }
-
-    /// Starts controllers and scheduler.
-    pub(crate) fn run_components(&self, args: &Args, tasks: &mut JoinSet<()>) {
-        if args.with(Part::Controllers) {
-            for controller in k8s_controllers::builtins() {
-                tasks.spawn((controller.run)(
-                    self.context(identity::controller(controller.account)),
-                ));
-            }
-            let publisher = self.context(identity::controller(k8s_controllers::root_ca::ACCOUNT));
-            tasks.spawn(k8s_controllers::root_ca::run(
-                publisher,
-                self.pki.ca_pem().to_owned(),
-            ));
-            let signer = self.context(identity::controller(k8s_controllers::certificates::ACCOUNT));
-            tasks.spawn(k8s_controllers::certificates::sign::run(
-                signer,
-                keys::certificates(&self.pki),
-            ));
-            tasks.spawn(k8s_controllers::token::run(
-                self.context(identity::controller_manager()),
-                keys::tokens(&self.pki),
-                self.pki.ca_pem().to_owned(),
-            ));
-        }
-        if args.with(Part::Scheduler) {
-            let scheduler =
-                k8s_scheduler::Scheduler::builder(self.context(identity::scheduler())).build();
-            tasks.spawn(async move { scheduler.run().await });
         }
     }
 }

@@ -44,6 +44,11 @@ impl Layout {
         self.root.join("cluster.pid")
     }
 
+    /// Who this process is among those that stand for a lease.
+    pub(crate) fn candidate(&self) -> PathBuf {
+        self.root.join("candidate")
+    }
+
     /// The cluster's own containerd: its configuration, socket, log and both of its directories.
     pub(crate) fn containerd(&self) -> PathBuf {
         self.root.join("containerd")

@@ -1,10 +1,11 @@
 //! A Kubernetes cluster in one process, wired out of the crates: nothing here decides anything.
 //!
-//! [`control_plane`] is the API server with controllers and scheduler, [`worker`] what runs on each
+//! [`control_plane`] is the API server, [`component`] runs controllers and scheduler, [`worker`] what is on each
 //! node; [`node`] manages what a real node needs around them. `cargo xtask up` runs it.
 
 mod args;
 mod backup;
+mod component;
 mod control_plane;
 mod identity;
 mod keys;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::{Args, NodeKind, Part},
+    component,
     control_plane::ControlPlane,
     layout::Layout,
     network,
@@ -76,7 +77,7 @@ async fn start(
     let plane = ControlPlane::start(args, layout, listener, advertise, cancel, tasks).await?;
     fs::write(layout.pid_file(), std::process::id().to_string())?;
     progress.step(&format!("API server on port {}", args.port));
-    plane.run_components(args, tasks);
+    component::run(&plane, args, layout, tasks)?;
 
     let mut nodes = 0;
     match args.node {

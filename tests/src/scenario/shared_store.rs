@@ -1,5 +1,5 @@
-//! Two API servers on one etcd: what is written through one is read through the other at once, and
-//! either may be killed.
+//! Two control planes on one etcd: what is written through one is read through the other at once, either may be
+//! killed, and whoever is left runs the controllers.
 
 use std::{
     net::TcpStream,
@@ -20,12 +20,11 @@ pub(crate) fn run() -> Result<()> {
     let at = |name: &str| directory.path().join(name);
     let _etcd = Etcd::start(&at("etcd"))?;
     let store = format!("etcd={CLIENTS}");
-    // Only one of them runs the controllers: they don't elect a leader.
     let whole = ["--node", "hollow", "--store", &store];
-    let bare = ["--node", "none", "--without", "scheduler,controllers"];
-    let bare = [&bare[..], &["--store", &store, "--port", "6444"]].concat();
+    let bare = ["--node", "none", "--store", &store, "--port", "6444"];
     let mut one = Cluster::start(&at("one"), &whole)?;
     let mut other = Cluster::start(&at("other"), &bare)?;
+    let leads = leader(&one)?;
 
     other.sh("kubectl create deployment web --image=localhost/none:1 --replicas=2")?;
     one.sh("kubectl rollout status deployment/web --timeout=60s")?;
@@ -36,9 +35,19 @@ pub(crate) fn run() -> Result<()> {
     other.resume()?;
     other.sh("kubectl get configmap meanwhile")?;
     read_after_write(&one, &other, &mut written)?;
+    ensure!(leader(&one)? == leads, "the leader changed");
     one.kill()?;
     other.sh("kubectl delete configmap meanwhile")?;
+    // The lease of who was killed stands still for 15 s before another takes it.
+    other.sh("kubectl create deployment late --image=localhost/none:1 --replicas=2")?;
+    eventually("the pods are made", Duration::from_secs(60), || {
+        let pods = other.sh("kubectl get pods -l app=late -o name")?;
+        ensure!(pods.lines().count() == 2, "{pods:?}");
+        Ok(())
+    })?;
+    ensure!(leader(&other)? != leads, "nobody took the lease");
     one.resume()?;
+    one.sh("kubectl rollout status deployment/late --timeout=60s")?;
     let gone = one.bash("kubectl get configmap meanwhile")?;
     ensure!(!gone.success, "a deleted object is back: {}", gone.stdout);
     read_after_write(&one, &other, &mut written)?;
@@ -49,6 +58,12 @@ pub(crate) fn run() -> Result<()> {
     }
     other.stop()?;
     one.stop()
+}
+
+/// Who runs the controllers.
+fn leader(server: &Cluster) -> Result<String> {
+    let lease = "kubectl get lease kube-controller-manager -n kube-system";
+    server.sh(&format!("{lease} -o jsonpath={{.spec.holderIdentity}}"))
 }
 
 /// Each write through one server is read through the other before anything else happens.
