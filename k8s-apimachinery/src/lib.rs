@@ -9,6 +9,7 @@ pub mod name;
 pub mod object;
 pub mod patch;
 pub mod pod;
+pub mod pod_security;
 pub mod quantity;
 pub mod scheme;
 pub mod selector;

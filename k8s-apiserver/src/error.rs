@@ -135,6 +135,15 @@ pub enum ApiError {
         /// How long to stay away; sent rounded up to seconds.
         retry_after: Duration,
     },
+    /// 429: a disruption budget doesn't allow an eviction now; clients know it by its cause.
+    DisruptionBudget {
+        /// Which budget, and why.
+        detail: String,
+        /// How long to stay away; zero leaves that to the client.
+        retry_after: Duration,
+    },
+    /// 500: several disruption budgets cover the pod that is to be evicted.
+    ManyBudgets,
     /// 503: not ready, or shutting down.
     ServiceUnavailable(String),
     /// 504: the request's time is up.
@@ -242,6 +251,12 @@ impl fmt::Display for ApiError {
             | ApiError::Expired(message)
             | ApiError::TooManyRequests { message, .. }
             | ApiError::ServiceUnavailable(message) => f.write_str(message),
+            ApiError::DisruptionBudget { .. } => {
+                f.write_str("Cannot evict pod as it would violate the pod's disruption budget.")
+            }
+            ApiError::ManyBudgets => f.write_str(
+                "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+            ),
             ApiError::Unauthorized => f.write_str("Unauthorized"),
             ApiError::Forbidden {
                 resource,

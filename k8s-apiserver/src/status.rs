@@ -172,6 +172,16 @@ impl From<&ApiError> for Status {
                     ..Details::default()
                 })
             }
+            ApiError::DisruptionBudget {
+                detail,
+                retry_after,
+            } => failure(StatusCode::TOO_MANY_REQUESTS, "TooManyRequests").about(Details {
+                causes: vec![Cause::new("DisruptionBudget", detail, "")],
+                retry_after_seconds: retry_after.as_secs(),
+                ..Details::default()
+            }),
+            // The mistake is the budgets', so there is no reason that a client could act on.
+            ApiError::ManyBudgets => failure(StatusCode::INTERNAL_SERVER_ERROR, ""),
             ApiError::ServiceUnavailable(_) => {
                 failure(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable")
             }

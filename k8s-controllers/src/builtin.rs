@@ -40,6 +40,7 @@ pub fn builtins() -> &'static [Builtin] {
         "namespace" as "namespace-controller": namespace,
         "garbage-collector" as "generic-garbage-collector": garbage_collector,
         "service-account" as "service-account-controller": service_account,
+        "disruption" as "disruption-controller": disruption,
         "node-lifecycle" as "node-controller": node_lifecycle,
         "node-ipam" as "node-controller": node_ipam,
         "csrapproving" as "certificate-controller": certificates::approve,

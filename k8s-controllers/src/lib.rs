@@ -5,6 +5,7 @@ mod builtin;
 pub mod certificates;
 mod claim;
 pub mod deployment;
+pub mod disruption;
 mod endpoint;
 pub mod endpoint_slice;
 pub mod endpoints;

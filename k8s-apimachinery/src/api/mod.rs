@@ -147,6 +147,7 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             }
             ("networking.k8s.io", "v1", "ServiceCIDR") => &networking::service_cidr::ServiceCIDR,
             ("node.k8s.io", "v1", "RuntimeClass") => &node::runtime_class::RuntimeClass,
+            ("policy", "v1", "Eviction") => &policy::eviction::Eviction,
             ("policy", "v1", "PodDisruptionBudget") => {
                 &policy::pod_disruption_budget::PodDisruptionBudget
             }

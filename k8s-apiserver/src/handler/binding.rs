@@ -1,13 +1,12 @@
 //! `pods/binding`: assigns a pod to a node, once.
 
-use http::StatusCode;
 use k8s_apimachinery::{Object, Value, scheme::gvk::Gvk};
 use serde_json::json;
 
-use super::{Call, Format, respond};
+use super::{Call, respond};
 use crate::{
     ApiError, Response,
-    registry::{Missing, Tracking, rfc3339},
+    registry::{Missing, Tracking, condition, rfc3339},
 };
 
 /// Binds the pod of the path to the node that the body names.
@@ -27,15 +26,7 @@ pub(crate) async fn bind(call: &Call) -> Result<Response, ApiError> {
     call.registry
         .update(&write, &assign, Missing::NotFound, Tracking::Update)
         .await?;
-    let success = json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
-    });
-    let bytes = respond::encode(&success, Format::JSON.encoding);
-    Ok(respond::respond(
-        StatusCode::CREATED,
-        bytes,
-        Format::JSON.encoding,
-    ))
+    Ok(respond::created())
 }
 
 fn check_target(call: &Call, target: &Value) -> Result<(), ApiError> {
@@ -109,17 +100,10 @@ fn assigned(
 }
 
 fn set_scheduled(pod: &mut Object, now: &str) {
-    let path = ["status", "conditions"];
-    let conditions = pod.get(&path).and_then(Value::as_array).cloned();
-    let mut conditions = conditions.unwrap_or_default();
-    conditions.retain(|condition| condition["type"] != "PodScheduled");
     let generation = pod.generation();
-    let mut scheduled = json!({
-        "type": "PodScheduled", "status": "True", "lastTransitionTime": now,
-    });
+    let mut scheduled = json!({ "type": "PodScheduled", "status": "True" });
     if generation > 0 {
         scheduled["observedGeneration"] = generation.into();
     }
-    conditions.push(scheduled);
-    pod.set(&path, Value::Array(conditions));
+    condition::set(pod, scheduled, now);
 }

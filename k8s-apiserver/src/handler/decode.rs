@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use k8s_apimachinery::{
-    Object, Value,
+    Object, Value, api,
     scheme::{
         Gvk, Schema,
         codec::{self, Duplicate},
@@ -14,7 +14,11 @@ use k8s_apimachinery::{
 };
 
 use super::Call;
-use crate::{ApiError, registry::FieldValidation};
+use crate::{
+    ApiError,
+    error::GroupKind,
+    registry::{FieldValidation, fault},
+};
 
 /// The media types of bodies, as `415` names them. Custom resources know the first two.
 pub(super) const ACCEPTED: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
@@ -108,6 +112,18 @@ pub(super) fn object(
         cannot_be_handled(gvk, &gvk.kind, &error.to_string())
     })?;
     Ok((object, warnings))
+}
+
+/// Fills in what an object that is posted to a subresource leaves out, and checks it by the rules of its kind.
+pub(super) fn complete(object: &mut Object, gvk: &Gvk, name: &str) -> Result<(), ApiError> {
+    let rules = api::rules(gvk);
+    let rules = rules.ok_or_else(|| ApiError::internal(format!("{gvk} has no rules")))?;
+    rules.default(object);
+    fault::invalid(
+        GroupKind::new(&gvk.group, &gvk.kind),
+        name,
+        rules.validate(object),
+    )
 }
 
 /// Brings an object into the form that is stored; answers with the paths of what had to be dropped.

@@ -109,7 +109,8 @@ impl Call {
     }
 }
 
-fn read_body(options: &mut DeleteOptions, body: &Value) -> Result<(), ApiError> {
+/// Reads `meta/v1` `DeleteOptions`.
+pub(super) fn read_body(options: &mut DeleteOptions, body: &Value) -> Result<(), ApiError> {
     if let Some(seconds) = body["gracePeriodSeconds"].as_i64() {
         options.grace_period_seconds = Some(seconds);
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use k8s_apimachinery::{Object, Value, scheme::codec};
+use serde_json::json;
 
 use super::{Call, Encoding, Format, Shape, table};
 use crate::{
@@ -97,6 +98,15 @@ pub(crate) fn notify(response: &mut Response, notices: &Notices) {
     if !annotations.is_empty() {
         response.extensions_mut().insert(annotations);
     }
+}
+
+/// The answer to what was posted to a subresource and leaves nothing to show.
+pub(super) fn created() -> Response {
+    let success = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201,
+    });
+    let encoding = Format::JSON.encoding;
+    respond(StatusCode::CREATED, encode(&success, encoding), encoding)
 }
 
 /// Adds a `Warning` header, which `kubectl` prints.

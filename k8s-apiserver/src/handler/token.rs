@@ -1,9 +1,9 @@
 //! `serviceaccounts/token`: a token for an account, bound to what the request names.
 
 use http::StatusCode;
-use k8s_apimachinery::{Object, Value, api, scheme::gvk::Gvk};
+use k8s_apimachinery::{Object, Value, scheme::gvk::Gvk};
 
-use super::{Call, Format, respond};
+use super::{Call, Format, decode, respond};
 use crate::{
     ApiError, Response,
     authn::service_account::{Bound, Grant, Reference, TokenIssuer},
@@ -27,19 +27,7 @@ pub(crate) async fn token(call: &Call) -> Result<Response, ApiError> {
         .ok_or_else(|| ApiError::not_found(call.resource.name(), name))?;
     let account = account.entry.object();
     complete(&mut request, &account, &issuer)?;
-    let rules = api::rules(&gvk).ok_or_else(|| ApiError::internal("TokenRequest has no rules"))?;
-    rules.default(&mut request);
-    let errors = rules.validate(&request);
-    if !errors.is_empty() {
-        return Err(ApiError::Invalid {
-            kind: GroupKind::new(gvk.group, gvk.kind),
-            name: String::new(),
-            causes: errors
-                .iter()
-                .map(|error| Cause::new(error.reason(), error.message(), &error.field))
-                .collect(),
-        });
-    }
+    decode::complete(&mut request, &gvk, "")?;
     call.registry
         .admit(&call.write(&options), &mut request)
         .await?;

@@ -3,8 +3,10 @@
 use k8s_apimachinery::api::FieldError;
 use k8s_store::StoreError;
 
-use super::Resource;
-use crate::{ApiError, error::Cause};
+use crate::{
+    ApiError,
+    error::{Cause, GroupKind},
+};
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
@@ -30,7 +32,7 @@ impl From<StoreError> for ApiError {
 
 /// `422 Invalid` with one cause per field, if there is any.
 pub(crate) fn invalid(
-    resource: &Resource,
+    kind: GroupKind,
     name: &str,
     errors: Vec<FieldError>,
 ) -> Result<(), ApiError> {
@@ -38,7 +40,7 @@ pub(crate) fn invalid(
         return Ok(());
     }
     Err(ApiError::Invalid {
-        kind: resource.group_kind(),
+        kind,
         name: name.to_owned(),
         causes: errors.iter().map(cause).collect(),
     })

@@ -91,6 +91,8 @@ pub enum Serves {
     Scale,
     /// Assigns a pod to a node.
     Binding,
+    /// Deletes a pod, as far as its disruption budget allows.
+    Eviction,
     /// Issues a token for a service account.
     Token,
     /// Handed to the configured [`Connector`](crate::registry::Connector): `log`, `exec`.
@@ -272,6 +274,16 @@ impl SubresourceRow {
             kind: Some(Gvk::new("", "v1", "Binding")),
             verbs: owned(&["create"]),
             serves: Serves::Binding,
+        }
+    }
+
+    /// `pods/eviction`.
+    pub fn eviction() -> Self {
+        SubresourceRow {
+            name: "eviction".to_owned(),
+            kind: Some(Gvk::new("policy", "v1", "Eviction")),
+            verbs: owned(&["create"]),
+            serves: Serves::Eviction,
         }
     }
 

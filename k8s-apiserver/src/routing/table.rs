@@ -61,6 +61,7 @@ async fn stored(call: Call) -> Result<Response, ApiError> {
     if let Some(row) = &call.subresource {
         return match (&call.info.verb, row.serves) {
             (Verb::Create, Serves::Binding) => handler::bind(&call).await,
+            (Verb::Create, Serves::Eviction) => handler::evict(&call).await,
             (Verb::Create, Serves::Token) => handler::token(&call).await,
             (Verb::Get, _) => handler::get(&call).await,
             (Verb::Update, _) => handler::update(&call).await,

@@ -3,6 +3,7 @@
 mod address;
 mod crud;
 mod document;
+mod eviction;
 mod kind;
 mod lifecycle;
 mod list_watch;

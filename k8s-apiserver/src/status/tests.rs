@@ -201,6 +201,34 @@ fn trouble_of_the_servers_own_says_when_to_come_back() {
 }
 
 #[test]
+fn budgets_refuse_evictions_in_words_that_clients_know() {
+    let refused = |seconds| ApiError::DisruptionBudget {
+        detail: "The disruption budget b needs 2 healthy pods and has 2 currently".into(),
+        retry_after: Duration::from_secs(seconds),
+    };
+    check(
+        refused(0),
+        expect![[
+            r#""message":"Cannot evict pod as it would violate the pod's disruption budget.","reason":"TooManyRequests","details":{"causes":[{"reason":"DisruptionBudget","message":"The disruption budget b needs 2 healthy pods and has 2 currently"}]},"code":429}"#
+        ]],
+    );
+    let waiting = refused(10).into_response();
+    assert_eq!(waiting.headers()[header::RETRY_AFTER], "10");
+    let left_to_the_client = refused(0).into_response();
+    assert!(
+        !left_to_the_client
+            .headers()
+            .contains_key(header::RETRY_AFTER)
+    );
+    check(
+        ApiError::ManyBudgets,
+        expect![[
+            r#""message":"This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.","code":500}"#
+        ]],
+    );
+}
+
+#[test]
 fn internal_details_stay_in_the_log() {
     check(
         ApiError::Internal("/var/lib/secret is unreadable".into()),

@@ -1,3 +1,5 @@
 //! Kinds of `policy`.
 
+pub mod budget;
+pub mod eviction;
 pub mod pod_disruption_budget;

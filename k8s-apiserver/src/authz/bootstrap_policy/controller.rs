@@ -3,7 +3,8 @@
 
 use super::certificate;
 use super::rule::{
-    ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, READ, Rule, UPDATE, may,
+    ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, GET, POLICY, READ, Rule,
+    UPDATE, may,
 };
 
 /// Rules by controller.
@@ -37,6 +38,19 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
                 CORE,
                 &["pods"],
             ),
+        ],
+    ),
+    (
+        "disruption-controller",
+        &[
+            EVENTS,
+            may(READ, APPS, &["deployments", "replicasets", "statefulsets"]),
+            may(READ, CORE, &["replicationcontrollers"]),
+            may(READ, POLICY, &["poddisruptionbudgets"]),
+            may(CHANGE, CORE, &["pods/status"]),
+            may(UPDATE, POLICY, &["poddisruptionbudgets/status"]),
+            // Pods may be of any kind that scales.
+            may(GET, ALL, &["*/scale"]),
         ],
     ),
     (

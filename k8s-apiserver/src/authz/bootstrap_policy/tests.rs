@@ -160,6 +160,14 @@ fn controllers_write_what_they_control() {
          - PATCH /api/v1/nodes/n",
     );
     check(
+        controller("disruption-controller"),
+        "+ PUT /apis/policy/v1/namespaces/a/poddisruptionbudgets/b/status
+         + PATCH /api/v1/namespaces/a/pods/p/status
+         + GET /apis/example.com/v1/namespaces/a/widgets/w/scale
+         - GET /apis/example.com/v1/namespaces/a/widgets/w
+         - POST /api/v1/namespaces/a/pods/p/eviction",
+    );
+    check(
         controller("service-account-controller"),
         "+ POST /api/v1/namespaces/a/serviceaccounts
          - POST /api/v1/namespaces/a/secrets",

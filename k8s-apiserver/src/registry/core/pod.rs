@@ -23,6 +23,7 @@ impl Strategy for Pod {
             .subresource(SubresourceRow::connect("attach", &STREAM))
             .subresource(SubresourceRow::binding())
             .subresource(part("ephemeralcontainers"))
+            .subresource(SubresourceRow::eviction())
             .subresource(SubresourceRow::connect("exec", &STREAM))
             .subresource(SubresourceRow::connect("log", &["get"]))
             .subresource(SubresourceRow::connect("portforward", &STREAM))

@@ -1,3 +1,4 @@
 //! Kinds of `policy`.
 
+pub(super) mod eviction;
 pub(super) mod pod_disruption_budget;

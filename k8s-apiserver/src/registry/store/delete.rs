@@ -1,5 +1,6 @@
 //! The end of an object: at once, after its grace, or when its finalizers are done.
 
+use async_trait::async_trait;
 use k8s_apimachinery::{Object, Value};
 use k8s_store::{Compare, Op};
 
@@ -35,6 +36,38 @@ enum Step {
     Wait,
 }
 
+/// What else has a say in a deletion, and what goes with it. Said again after a lost race, so it must be repeatable.
+#[async_trait]
+pub(super) trait Farewell: Send + Sync {
+    /// Refuses the deletion, or edits the object that is left, if any, and returns what commits with it.
+    async fn say(
+        &self,
+        registry: &Registry,
+        write: &Write<'_>,
+        object: &mut Object,
+    ) -> Result<Effects, ApiError>;
+}
+
+/// Admission has its say in the deletions that clients ask for.
+struct Admitted;
+
+#[async_trait]
+impl Farewell for Admitted {
+    async fn say(
+        &self,
+        registry: &Registry,
+        write: &Write<'_>,
+        object: &mut Object,
+    ) -> Result<Effects, ApiError> {
+        let review = write.review(registry, Operation::Delete, write.name, Some(object));
+        let mut effects = Effects::default();
+        for plugin in registry.admission() {
+            effects.extend(plugin.validate(&review, None).await?);
+        }
+        Ok(effects)
+    }
+}
+
 impl Registry {
     /// Deletes an object, or begins to.
     pub async fn delete(
@@ -42,10 +75,23 @@ impl Registry {
         write: &Write<'_>,
         options: &DeleteOptions,
     ) -> Result<Deleted, ApiError> {
+        self.delete_after(write, options, &Admitted).await
+    }
+
+    /// Deletes an object, or begins to, if `farewell` lets it go.
+    pub(super) async fn delete_after(
+        &self,
+        write: &Write<'_>,
+        options: &DeleteOptions,
+        farewell: &dyn Farewell,
+    ) -> Result<Deleted, ApiError> {
         let mut current = self.snapshot(&write.key()).await?;
         loop {
             let snapshot = current.ok_or_else(|| write.not_found())?;
-            match self.delete_once(write, &snapshot, options).await? {
+            match self
+                .delete_once(write, &snapshot, options, farewell)
+                .await?
+            {
                 Ok(deleted) => return Ok(deleted),
                 Err(now) => current = now,
             }
@@ -58,15 +104,13 @@ impl Registry {
         write: &Write<'_>,
         snapshot: &Snapshot,
         options: &DeleteOptions,
+        farewell: &dyn Farewell,
     ) -> Result<Result<Deleted, Option<Snapshot>>, ApiError> {
         let old = &snapshot.object;
         check(write, &options.preconditions, old)?;
-        let review = write.review(self, Operation::Delete, write.name, Some(old));
-        let mut effects = Effects::default();
-        for plugin in self.admission() {
-            effects.extend(plugin.validate(&review, None).await?);
-        }
-        let step = self.step(write, old, options);
+        let mut left = old.clone();
+        let mut effects = farewell.say(self, write, &mut left).await?;
+        let step = self.step(write, old, left, options);
         let key = write.key();
         let compare = Compare::Modified(key.clone(), snapshot.revision);
         match step {
@@ -92,10 +136,16 @@ impl Registry {
         }
     }
 
-    fn step(&self, write: &Write<'_>, old: &Object, options: &DeleteOptions) -> Step {
+    /// What happens to `old`; `new` is what is left of it, if anything.
+    fn step(
+        &self,
+        write: &Write<'_>,
+        old: &Object,
+        mut new: Object,
+        options: &DeleteOptions,
+    ) -> Step {
         let strategy = &write.resource.strategy;
         let now = self.config().environment.now();
-        let mut new = old.clone();
         set_finalizers(&mut new, options.propagation);
         let grace = match strategy.grace(old, options.grace_period_seconds) {
             Grace::None => 0,
@@ -123,13 +173,7 @@ impl Registry {
 }
 
 fn check(write: &Write<'_>, wanted: &Preconditions, old: &Object) -> Result<(), ApiError> {
-    let conflict = |detail| {
-        Err(ApiError::Conflict {
-            resource: write.resource.name(),
-            name: write.name.to_owned(),
-            detail,
-        })
-    };
+    let conflict = |detail| Err(no_longer(write, detail));
     if let Some(uid) = &wanted.uid
         && uid != old.uid()
     {
@@ -147,6 +191,15 @@ fn check(write: &Write<'_>, wanted: &Preconditions, old: &Object) -> Result<(), 
         ));
     }
     Ok(())
+}
+
+/// The object is not the one that was meant.
+pub(super) fn no_longer(write: &Write<'_>, detail: String) -> ApiError {
+    ApiError::Conflict {
+        resource: write.resource.name(),
+        name: write.name.to_owned(),
+        detail,
+    }
 }
 
 /// Adds the finalizer for the propagation that the client asked for, and takes out the other ones.

@@ -6,6 +6,7 @@
 
 mod create;
 mod delete;
+mod evict;
 mod prepare;
 mod update;
 

@@ -71,7 +71,7 @@ impl Registry {
                 Some(old) if write.subresource.is_empty() => rules.validate_update(new, old),
                 Some(old) => rules.validate_part_update(write.subresource, new, old),
             };
-            fault::invalid(resource, &name, errors)?;
+            fault::invalid(resource.group_kind(), &name, errors)?;
         }
 
         let mut effects = Effects::default();
