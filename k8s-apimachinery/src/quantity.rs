@@ -233,9 +233,9 @@ impl Scale {
         }
         match self {
             Self::Ten { power: more, .. } => {
-                let power = power.checked_add(more)?.checked_add(9)?;
+                let power = power.saturating_add(more).saturating_add(9);
                 // Digits below a billionth can only round up: they are dropped before they overflow.
-                let drop = usize::try_from(-power).unwrap_or(0);
+                let drop = usize::try_from(power.min(0).unsigned_abs()).ok()?;
                 let len = whole.len() + fraction.len();
                 let kept = len.saturating_sub(drop);
                 let sum = digits.by_ref().take(kept).try_fold(0i128, append)?;
@@ -247,12 +247,12 @@ impl Scale {
                 scaled.checked_add(i128::from(is_rest))
             }
             Self::Two(bits) => {
-                let sum = digits.try_fold(0i128, append)?;
-                let wide = sum.checked_mul(1 << bits)?;
-                match power + 9 {
-                    power @ 0.. => wide.checked_mul(10i128.checked_pow(power.unsigned_abs())?),
-                    power => Some(div_away(wide, 10i128.checked_pow(power.unsigned_abs())?)),
-                }
+                let unit = NANO << bits;
+                let wholes = digits.by_ref().take(whole.len()).try_fold(0, append)?;
+                // From the last digit to the first: rounding up step by step is rounding up once.
+                let add = |part, digit| div_away(part + digit * unit, 10);
+                let part = digits.rev().fold(0, add);
+                wholes.checked_mul(unit)?.checked_add(part)
             }
         }
     }

@@ -4,6 +4,8 @@
 //! client in the same process. A body is boxed once at the edge; nothing here copies what a caller
 //! already holds as [`Bytes`].
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use futures::{
     FutureExt, Stream, StreamExt,
@@ -93,6 +95,4 @@ async fn collect(mut body: Body) -> Result<Bytes, ApiError> {
 /// not listen, and over HTTP/2 would see a broken stream instead of the answer.
 const HEARD_OUT: usize = 2 * MAX_REQUEST_BYTES;
 
-const TOO_LARGE: ApiError = ApiError::TooLarge {
-    limit: MAX_REQUEST_BYTES,
-};
+const TOO_LARGE: ApiError = ApiError::TooLarge(Cow::Borrowed("limit is 3145728"));

@@ -3,7 +3,7 @@
 //! Handlers return these; [`crate::status`] turns each into the `metav1.Status` that Kubernetes
 //! would send.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap, fmt, time::Duration};
 
 use serde::Serialize;
 
@@ -109,11 +109,8 @@ pub enum ApiError {
     },
     /// 410: the revision asked for is compacted.
     Expired(String),
-    /// 413: the body is too large.
-    TooLarge {
-        /// The most bytes that are read.
-        limit: usize,
-    },
+    /// 413: the body is too large, or asks for too much.
+    TooLarge(Cow<'static, str>),
     /// 415: the body's media type isn't understood.
     UnsupportedMediaType {
         /// The media types that are.
@@ -310,7 +307,7 @@ impl fmt::Display for ApiError {
                 )
             }
             ApiError::ApplyConflict { causes } => apply_conflict(f, causes),
-            ApiError::TooLarge { limit } => write!(f, "Request entity too large: limit is {limit}"),
+            ApiError::TooLarge(why) => write!(f, "Request entity too large: {why}"),
             ApiError::UnsupportedMediaType { accepted } => write!(
                 f,
                 "the body of the request was in an unknown format - accepted media types include: {}",

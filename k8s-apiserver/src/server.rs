@@ -150,15 +150,24 @@ impl Connections {
             ..
         } = self;
 
+        let heard = CancellationToken::new();
         let conversation = Conversation {
             stack,
             peer,
             closing: Closing(closing.clone()),
+            heard: heard.clone(),
         };
         let mut connection =
             pin!(http.serve_connection_with_upgrades(TokioIo::new(stream), conversation));
+        // Later requests have their own time; who never asks for anything goes.
+        let silence = async {
+            if timeout(HEADER, heard.cancelled()).await.is_ok() {
+                std::future::pending().await
+            }
+        };
         tokio::select! {
             ended = connection.as_mut() => return ended,
+            () = silence => return Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
         }
         timeout(grace, connection).await?
@@ -170,6 +179,8 @@ struct Conversation {
     stack: Stack,
     peer: Option<Peer>,
     closing: Closing,
+    /// Cancelled by the first request.
+    heard: CancellationToken,
 }
 
 impl Service<http::Request<Incoming>> for Conversation {
@@ -178,6 +189,7 @@ impl Service<http::Request<Incoming>> for Conversation {
     type Future = BoxFuture<'static, Result<Response, Infallible>>;
 
     fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        self.heard.cancel();
         let mut request = request.map(|body| Body::new(body.map_err(Into::into)));
         request.extensions_mut().insert(self.closing.clone());
         if let Some(peer) = &self.peer {

@@ -155,7 +155,7 @@ impl From<&ApiError> for Status {
                 })
             }
             ApiError::Expired(_) => failure(StatusCode::GONE, "Expired"),
-            ApiError::TooLarge { .. } => {
+            ApiError::TooLarge(_) => {
                 failure(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
             }
             ApiError::UnsupportedMediaType { .. } => {

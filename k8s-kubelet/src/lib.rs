@@ -16,7 +16,7 @@ pub mod resource;
 mod rotation;
 pub mod server;
 pub mod source;
-mod spdy;
+pub mod spdy;
 mod teardown;
 pub mod volume;
 

@@ -6,11 +6,39 @@
 
 use anyhow::{Result, bail};
 
-/// One command and the output that the page promises.
+use crate::cluster::Cluster;
+
+/// One command and the output that the page promises, on either stream.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Step {
     pub(crate) command: String,
     pub(crate) output: Vec<String>,
+}
+
+impl Step {
+    /// Runs the command, and holds what it prints against the page.
+    pub(crate) fn perform(&self, cluster: &Cluster) -> Result<()> {
+        let command = &self.command;
+        let outcome = cluster.bash(&format!("exec 2>&1\n{command}"))?;
+        let printed = &outcome.stdout;
+        let lines: Vec<&str> = printed.lines().collect();
+        if outcome.success == self.fails() || !matches(&self.output, &lines) {
+            let end = if outcome.success {
+                "succeeded"
+            } else {
+                "failed"
+            };
+            let promised = self.output.join("\n");
+            bail!("`{command}` {end} and printed\n{printed}\nbut the page promises\n{promised}");
+        }
+        Ok(())
+    }
+
+    /// Whether the page promises an error.
+    fn fails(&self) -> bool {
+        let is_error = |line: &String| line.starts_with("Error ") || line.starts_with("error: ");
+        self.output.iter().any(is_error)
+    }
 }
 
 /// All steps of a section: from the heading that reads `heading` to the next one of its level.

@@ -1,8 +1,6 @@
 //! `cargo xtask crash`: kills, power cuts and failing files against the embedded store, for as long
 //! as you like. `tests/src/crash` is the harness.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::Result;
 use clap::Args;
 
@@ -27,10 +25,7 @@ pub(crate) struct Crash {
 
 impl Crash {
     pub(crate) fn run(self) -> Result<()> {
-        let seed = self.seed.unwrap_or_else(|| {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH);
-            now.map_or(1, |now| now.as_secs())
-        });
+        let seed = self.seed.unwrap_or_else(run::seed);
         let mut command = run::cargo();
         command.args([
             "run",

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `crash`, `images`.
+//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `crash`, `fuzz`, `images`.
 //!
 //! Each command is a file; [`install`] brings what Debian has, [`build`] what cargo makes.
 
@@ -8,6 +8,7 @@ mod cluster;
 mod crash;
 mod debian;
 mod etcd;
+mod fuzz;
 mod image;
 mod install;
 mod kubectl;
@@ -41,6 +42,8 @@ enum Command {
     Bench(bench::Bench),
     /// Kill, starve and unplug the embedded store, and look for violations of its promises
     Crash(crash::Crash),
+    /// Feed what reads strangers' input with what it doesn't expect, and look for panics and broken laws
+    Fuzz(fuzz::Fuzz),
     /// Build the demo's and the pause image
     Images,
 }
@@ -52,6 +55,7 @@ fn main() -> Result<()> {
         Command::Test(test) => test.run(),
         Command::Bench(bench) => bench.run(),
         Command::Crash(crash) => crash.run(),
+        Command::Fuzz(fuzz) => fuzz.run(),
         Command::Images => {
             let directory: PathBuf = build::images()?;
             println!("{}", directory.display());

@@ -3,6 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,12 @@ pub(crate) fn root() -> PathBuf {
         .parent()
         .expect("xtask lies in the workspace")
         .to_owned()
+}
+
+/// A seed that is another every time.
+pub(crate) fn seed() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(1, |now| now.as_secs())
 }
 
 /// `cargo`, the one that runs us.

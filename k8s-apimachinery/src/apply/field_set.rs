@@ -70,16 +70,14 @@ impl FieldSet {
         let Some(map) = value.as_object() else {
             return Self::default();
         };
-        let mut set = Self {
-            is_member: map.is_empty(),
-            children: BTreeMap::new(),
-        };
+        let mut set = Self::default();
         for (step, below) in map {
             match step.as_str() {
                 "." => set.is_member = true,
                 step => {
-                    set.children
-                        .insert(step.to_owned(), Self::from_fields_v1(below));
+                    let mut child = Self::from_fields_v1(below);
+                    child.is_member |= below.as_object().is_some_and(Map::is_empty);
+                    set.attach(step.to_owned(), child);
                 }
             }
         }

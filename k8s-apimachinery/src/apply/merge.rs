@@ -34,26 +34,26 @@ fn merge_value(live: &mut Value, config: &Value, schema: &Schema) {
 /// The configuration's items in its order; items that only the object has stay before what they stood before.
 fn merge_list(live: &mut Vec<Value>, config: &[Value], schema: &Schema) {
     let Some(items) = schema.items() else { return };
-    let mut theirs: BTreeMap<String, Option<Value>> = config
+    let mut theirs: BTreeMap<String, Option<(usize, Value)>> = config
         .iter()
         .map(|item| (element::item(item, schema), None))
         .collect();
     // Shared items wait under their key; the others are queued with the count of shared ones before them.
     let mut own = Vec::new();
-    let mut shared = Vec::new();
+    let mut shared = 0;
     for item in live.drain(..) {
-        let step = element::item(&item, schema);
-        match theirs.get_mut(&step) {
+        match theirs.get_mut(&element::item(&item, schema)) {
+            Some(Some((_, place))) => *place = item,
             Some(place) => {
-                *place = Some(item);
-                shared.push(step);
+                *place = Some((shared, item));
+                shared += 1;
             }
-            None => own.push((shared.len(), item)),
+            None => own.push((shared, item)),
         }
     }
     let mut own = own.into_iter().peekable();
     let mut done = 0;
-    let mut is_done = vec![false; shared.len()];
+    let mut is_done = vec![false; shared];
     for item in config {
         // Items of the object's own come as soon as all shared items before them are out.
         while let Some((_, item)) = own.next_if(|(before, _)| *before <= done) {
@@ -61,13 +61,13 @@ fn merge_list(live: &mut Vec<Value>, config: &[Value], schema: &Schema) {
         }
         let step = element::item(item, schema);
         match theirs.get_mut(&step).and_then(Option::take) {
-            Some(mut current) => {
+            Some((index, mut current)) => {
                 merge_value(&mut current, item, items);
                 live.push(current);
-                if let Some(i) = shared.iter().position(|shared| *shared == step) {
-                    is_done[i] = true;
+                is_done[index] = true;
+                while is_done.get(done) == Some(&true) {
+                    done += 1;
                 }
-                done = is_done.iter().take_while(|is_done| **is_done).count();
             }
             None => live.push(item.clone()),
         }

@@ -455,6 +455,44 @@ fn field_sets_round_trip() {
     );
 }
 
+#[test]
+fn long_lists_merge_item_by_item() {
+    let names: Vec<String> = (0..20_000).map(|i| format!("c{i}")).collect();
+    let list = |range: std::ops::Range<usize>, image| -> Vec<(&str, &str)> {
+        names[range]
+            .iter()
+            .map(|name| (name.as_str(), image))
+            .collect()
+    };
+    let mut scene = Scene::new();
+    scene
+        .try_apply("other", containers(&list(0..15_000, "x")), false)
+        .unwrap();
+    scene
+        .try_apply("me", containers(&list(5_000..20_000, "x")), false)
+        .unwrap();
+    let live = scene.live.unwrap();
+    let found = live
+        .get(&["spec", "template", "spec", "containers"])
+        .unwrap();
+    let found = found.as_array().unwrap().iter();
+    assert!(
+        found
+            .map(|item| item["name"].as_str().unwrap())
+            .eq(names.iter())
+    );
+}
+
+#[test]
+fn what_is_not_of_the_form_of_a_set_is_skipped() {
+    let fields = json!({"f:a": [], "f:b": {"f:c": "x"}, "f:d": {".": 1, "f:e": {}}});
+    let set = FieldSet::from_fields_v1(&fields);
+    assert_eq!(set.to_fields_v1(), json!({"f:d": {".": {}, "f:e": {}}}));
+    for none in [json!({}), json!({"f:a": 1}), json!(null)] {
+        assert!(FieldSet::from_fields_v1(&none).is_empty(), "{none}");
+    }
+}
+
 fn config() -> impl Strategy<Value = Value> {
     let names = prop::sample::subsequence(vec!["a", "b", "c"], 1..=3).prop_shuffle();
     let labels = prop::collection::btree_map("[ab]", "[xy]", 0..3);

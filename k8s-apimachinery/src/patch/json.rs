@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::PatchError;
+use crate::scheme::codec::{MAX_DEPTH, height};
 
 /// Most operations in one patch.
 pub const MAX_OPERATIONS: usize = 10_000;
@@ -42,11 +43,27 @@ pub fn apply(object: &mut Value, patch: &Value) -> Result<(), PatchError> {
                 )));
             }
         }
+        if depth(&draft, operation) > MAX_DEPTH {
+            return Err(PatchError::NotApplicable("exceeded max depth".into()));
+        }
         json_patch::patch(&mut draft, slice::from_ref(operation))
             .map_err(|error| PatchError::NotApplicable(explain(operation, &error.kind)))?;
     }
     *object = draft;
     Ok(())
+}
+
+/// How deeply what an operation puts into a document is nested there. Patches could build, step by step, what no
+/// decoder reads again.
+fn depth(document: &Value, operation: &PatchOperation) -> usize {
+    let value = match operation {
+        PatchOperation::Add(operation) => Some(&operation.value),
+        PatchOperation::Replace(operation) => Some(&operation.value),
+        PatchOperation::Move(operation) => document.pointer(operation.from.as_str()),
+        PatchOperation::Copy(operation) => document.pointer(operation.from.as_str()),
+        PatchOperation::Remove(_) | PatchOperation::Test(_) => None,
+    };
+    value.map_or(0, |value| operation.path().count() + height(value))
 }
 
 /// Bytes of a value as JSON.
@@ -118,6 +135,40 @@ mod tests {
         let bomb: Vec<Value> = (0..40).map(copy).collect();
         let error = apply(&mut object, &bomb.into()).unwrap_err().to_string();
         assert!(error.contains("exceeding the limit 3145728"), "{error}");
+        assert_eq!(object, before);
+    }
+
+    #[test]
+    fn what_no_decoder_could_read_again_is_not_built() {
+        let deep = |levels| (0..levels).fold(json!(1), |inner, _| json!({ "a": inner }));
+        let path = "/a".repeat(100);
+        let mut object = deep(100);
+        apply(
+            &mut object,
+            &json!([{"op": "add", "path": path, "value": deep(27)}]),
+        )
+        .unwrap();
+        let before = object.clone();
+        let complaint = |operation: Value| {
+            let error = apply(&mut object.clone(), &json!([operation])).unwrap_err();
+            error.to_string()
+        };
+        for operation in [
+            json!({"op": "replace", "path": path, "value": deep(28)}),
+            json!({"op": "copy", "from": "/a", "path": "/a/a/b"}),
+            json!({"op": "move", "from": "/a/a", "path": "/a/b/b"}),
+        ] {
+            let is_parent_there = operation["op"] != "move";
+            let text = complaint(operation);
+            assert!(!is_parent_there || text == "exceeded max depth", "{text}");
+        }
+        // Each copy would double the depth.
+        let bomb = |n: u32| {
+            let path = "/a".repeat(2usize.pow(n));
+            json!({"op": "copy", "from": "", "path": path})
+        };
+        let bomb: Vec<Value> = (0..18).map(bomb).collect();
+        assert!(apply(&mut json!({"a": 1}), &bomb.into()).is_err());
         assert_eq!(object, before);
     }
 

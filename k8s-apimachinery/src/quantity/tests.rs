@@ -69,6 +69,18 @@ fn immoderate_amounts_are_cut_down() {
 }
 
 #[test]
+fn long_fractions_round_up_whatever_the_suffix() {
+    let nanos = |text: &str| text.parse::<Quantity>().unwrap().to_string();
+    for suffix in ["Ki", "Ei", "k", "E"] {
+        let least = format!("0.{}1{suffix}", "0".repeat(60));
+        assert_eq!(nanos(&least), "1n", "{least}");
+    }
+    let written = "9.06752820021561030069387695122664599Ki";
+    assert_eq!(nanos(written), "9285148877021n");
+    assert_eq!(nanos("1.1e-2147483648"), "1e-9");
+}
+
+#[test]
 fn values_round_away_from_zero() {
     let values = |text: &str| {
         let quantity: Quantity = text.parse().unwrap();

@@ -14,6 +14,8 @@ use serde_saphyr::{Spanned, options::DuplicateKeyPolicy};
 
 use super::path::Path;
 
+/// Deepest nesting of lists and objects in a tree: as deep as JSON is read, so that what has been written can be read again.
+pub(crate) const MAX_DEPTH: usize = 127;
 /// Deepest nesting of YAML that is read. A level takes a lot of stack, and a thread has two megabytes.
 const MAX_YAML_DEPTH: usize = 56;
 /// Most events that YAML aliases may be expanded to.
@@ -71,6 +73,9 @@ pub fn decode_yaml(bytes: &[u8]) -> Result<(Value, Vec<Duplicate>), DecodeError>
     options.alias_limits.max_total_replayed_events = MAX_REPLAYED;
     if let Some(budget) = &mut options.budget {
         budget.max_depth = MAX_YAML_DEPTH;
+        // Without aliases there are no more nodes than bytes, and callers bound those.
+        budget.max_nodes = budget.max_nodes.max(bytes.len());
+        budget.max_events = budget.max_events.max(2 * bytes.len());
     }
     let value =
         serde_saphyr::with_deserializer_from_slice_with_options(bytes, options, |deserializer| {
@@ -90,6 +95,15 @@ pub fn encode_json(value: &Value) -> Vec<u8> {
 pub fn encode_yaml(value: &Value) -> String {
     serde_saphyr::to_string(value)
         .expect("a tree has text keys and finite numbers, so it can be written")
+}
+
+/// How deeply a value nests.
+pub(crate) fn height(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(height).max().unwrap_or_default(),
+        Value::Object(map) => 1 + map.values().map(height).max().unwrap_or_default(),
+        _ => 0,
+    }
 }
 
 /// A key as the format gives it.

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::codec::Duplicate;
 
+/// Most faults that are told: Kubernetes' decoder collects no more either.
+const MAX_FAULTS: usize = 100;
+
 /// Unknown and duplicate fields. Displayed as the error of strict decoding; each fault alone is the text of a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StrictError {
@@ -30,7 +33,7 @@ impl std::error::Error for StrictError {}
 pub fn check(unknown: &[String], duplicates: &[Duplicate]) -> Result<(), StrictError> {
     let duplicates = duplicates.iter().map(duplicate_fault);
     let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
-    let faults: Vec<_> = duplicates.chain(unknown).collect();
+    let faults: Vec<_> = duplicates.chain(unknown).take(MAX_FAULTS).collect();
     match faults.is_empty() {
         true => Ok(()),
         false => Err(StrictError { faults }),
@@ -50,6 +53,13 @@ fn duplicate_fault(duplicate: &Duplicate) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_than_a_hundred_faults_are_told() {
+        let unknown: Vec<String> = (0..1000).map(|i| i.to_string()).collect();
+        let error = check(&unknown, &[]).unwrap_err();
+        assert_eq!(error.faults().len(), MAX_FAULTS);
+    }
 
     #[test]
     fn faults_are_in_kubernetes_words() {

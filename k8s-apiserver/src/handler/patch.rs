@@ -123,6 +123,7 @@ fn refused(call: &Call, error: PatchError) -> ApiError {
     let message = error.to_string();
     match error {
         PatchError::Malformed(_) => ApiError::BadRequest(message),
+        PatchError::TooManyOperations { .. } => ApiError::TooLarge(message.into()),
         _ => ApiError::Invalid {
             kind: call.resource.group_kind(),
             name: call.info.name.clone(),

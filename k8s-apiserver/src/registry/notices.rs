@@ -1,9 +1,14 @@
 //! What a request has to say beside its answer: warnings for the client, annotations for the audit log.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+/// Most characters of all warnings together, as in Kubernetes.
+const MAX_TOTAL: usize = 4096;
+/// Most characters of each once they are more than that.
+const MAX_EACH: usize = 256;
 
 /// Collects what the handler, strategies and admission plugins notice while they decide.
 ///
@@ -14,6 +19,7 @@ pub struct Notices(Mutex<Noticed>);
 #[derive(Debug, Default)]
 struct Noticed {
     warnings: Vec<String>,
+    known: BTreeSet<String>,
     annotations: Annotations,
 }
 
@@ -25,7 +31,7 @@ impl Notices {
     pub fn warn(&self, text: impl Into<String>) {
         let text = text.into();
         let mut noticed = self.noticed();
-        if !noticed.warnings.contains(&text) {
+        if noticed.known.insert(text.clone()) {
             noticed.warnings.push(text);
         }
     }
@@ -37,15 +43,33 @@ impl Notices {
         slot.or_insert_with(|| value.into());
     }
 
-    /// Everything said so far: the warnings in order, and the annotations.
+    /// Everything said so far: the warnings in order, cut down if they are many, and the annotations.
     pub fn take(&self) -> (Vec<String>, Annotations) {
         let noticed = std::mem::take(&mut *self.noticed());
-        (noticed.warnings, noticed.annotations)
+        (fit(noticed.warnings), noticed.annotations)
     }
 
     fn noticed(&self) -> MutexGuard<'_, Noticed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Warnings are headers, and of headers only so many go with a response.
+fn fit(warnings: Vec<String>) -> Vec<String> {
+    let length = |text: &String| text.chars().count();
+    if warnings.iter().map(length).sum::<usize>() <= MAX_TOTAL {
+        return warnings;
+    }
+    let mut written = 0;
+    let cut = warnings
+        .iter()
+        .map(|text| text.chars().take(MAX_EACH).collect());
+    cut.take_while(|text: &String| {
+        let fits = written < MAX_TOTAL;
+        written += length(text);
+        fits
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -63,5 +87,16 @@ mod tests {
         assert_eq!(warnings, ["a", "b"]);
         assert_eq!(annotations, Annotations::from([("key".into(), "a".into())]));
         assert_eq!(notices.take(), Default::default());
+    }
+
+    #[test]
+    fn many_warnings_are_cut_down() {
+        let notices = Notices::default();
+        for number in 0..100_000 {
+            notices.warn(format!("{number:0300}"));
+        }
+        let (warnings, _) = notices.take();
+        assert_eq!(warnings.len(), MAX_TOTAL / MAX_EACH);
+        assert!(warnings.iter().all(|text| text.len() == MAX_EACH));
     }
 }

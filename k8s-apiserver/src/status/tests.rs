@@ -164,9 +164,7 @@ fn requests_that_cannot_be_served_say_why() {
         ]],
     );
     check(
-        ApiError::TooLarge {
-            limit: crate::body::MAX_REQUEST_BYTES,
-        },
+        ApiError::TooLarge(format!("limit is {}", crate::body::MAX_REQUEST_BYTES).into()),
         expect![[
             r#""message":"Request entity too large: limit is 3145728","reason":"RequestEntityTooLarge","code":413}"#
         ]],

@@ -17,9 +17,9 @@ const CLOSE: u8 = 255;
 
 /// A protocol of channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Protocol {
+pub struct Protocol {
     /// As it is negotiated.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// Messages are text: the channel as a digit, then base64.
     is_base64: bool,
     /// Channels can be closed one by one.
@@ -49,7 +49,7 @@ const PROTOCOLS: [Protocol; 6] = [
 
 /// What a client says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub enum Said {
     /// Bytes on a channel.
     Data(u8, Bytes),
     /// The end of a channel.
@@ -58,7 +58,7 @@ pub(super) enum Said {
 
 impl Protocol {
     /// The first protocol offered that is served.
-    pub(super) fn choose<'a>(offered: impl Iterator<Item = &'a str>) -> Option<Protocol> {
+    pub fn choose<'a>(offered: impl Iterator<Item = &'a str>) -> Option<Protocol> {
         let mut offered = offered
             .map(str::trim)
             .filter(|name| !name.is_empty())
@@ -70,7 +70,7 @@ impl Protocol {
     }
 
     /// Reads a client's message; `None` if it has no meaning.
-    pub(super) fn read(self, message: Message) -> Option<Said> {
+    pub fn read(self, message: Message) -> Option<Said> {
         let data = match message {
             Message::Binary(data) => data,
             Message::Text(text) => text.into(),
@@ -87,7 +87,7 @@ impl Protocol {
     }
 
     /// A message on a channel.
-    pub(super) fn write(self, channel: u8, data: &[u8]) -> Message {
+    pub fn write(self, channel: u8, data: &[u8]) -> Message {
         if self.is_base64 {
             let digit = char::from(b'0' + channel);
             return Message::text(format!("{digit}{}", BASE64_STANDARD.encode(data)));
@@ -96,7 +96,7 @@ impl Protocol {
     }
 
     /// How the end is told, given as a `Status`; `None` if there is nothing to tell.
-    pub(super) fn end(self, status: &[u8]) -> Option<Message> {
+    pub fn end(self, status: &[u8]) -> Option<Message> {
         if self.has_status {
             return (!status.is_empty()).then(|| self.write(ERROR, status));
         }

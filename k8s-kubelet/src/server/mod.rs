@@ -4,7 +4,7 @@
 //! it is.
 
 mod access;
-mod channel;
+pub mod channel;
 mod dial;
 mod directory;
 mod follow;

@@ -23,11 +23,11 @@ const PIECE: usize = 32 * 1024;
 const STREAM: u32 = 0x7fff_ffff;
 
 /// A stream's number.
-pub(crate) type StreamId = u32;
+pub type StreamId = u32;
 
 /// Why a stream is broken off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reset {
+pub enum Reset {
     /// There is no such stream.
     Invalid = 2,
     /// There are too many already.
@@ -38,17 +38,23 @@ pub(crate) enum Reset {
 
 /// What a peer says.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Frame {
+pub enum Frame {
     /// A new stream, and whether its opener has nothing more to say on it.
     Open {
+        /// Its number.
         stream: StreamId,
+        /// What it is for.
         headers: Headers,
+        /// Whether its opener says nothing on it.
         is_last: bool,
     },
     /// Bytes of a stream, and whether they are its last.
     Data {
+        /// Which.
         stream: StreamId,
+        /// The bytes, or some of them: long frames come in pieces.
         data: Bytes,
+        /// Whether its sender says no more on it.
         is_last: bool,
     },
     /// A stream has been broken off.
@@ -63,14 +69,14 @@ pub(crate) enum Frame {
 
 /// Makes frames. One per connection, since header blocks continue one zlib stream.
 #[derive(Default)]
-pub(crate) struct Encoder {
+pub struct Encoder {
     streams: u32,
     deflater: Deflater,
 }
 
 impl Encoder {
     /// Opens a client's stream; returns its number and the frame.
-    pub(crate) fn open(&mut self, headers: &Headers) -> (StreamId, Bytes) {
+    pub fn open(&mut self, headers: &Headers) -> (StreamId, Bytes) {
         let id = 2 * self.streams + 1;
         self.streams += 1;
         let block = self.deflater.pack(headers);
@@ -83,7 +89,7 @@ impl Encoder {
     }
 
     /// Accepts a stream.
-    pub(crate) fn reply(&mut self, stream: StreamId) -> Bytes {
+    pub fn reply(&mut self, stream: StreamId) -> Bytes {
         let block = self.deflater.pack(&Headers::default());
         let mut frame = control(SYN_REPLY, 0, block.len() + 4);
         frame.put_u32(stream);
@@ -92,7 +98,7 @@ impl Encoder {
     }
 
     /// Breaks a stream off.
-    pub(crate) fn reset(stream: StreamId, reason: Reset) -> Bytes {
+    pub fn reset(stream: StreamId, reason: Reset) -> Bytes {
         let mut frame = control(RST_STREAM, 0, 8);
         frame.put_u32(stream);
         frame.put_u32(reason as u32);
@@ -100,7 +106,7 @@ impl Encoder {
     }
 
     /// Bytes on a stream; `is_last` closes our half of it.
-    pub(crate) fn data(stream: StreamId, data: &[u8], is_last: bool) -> Bytes {
+    pub fn data(stream: StreamId, data: &[u8], is_last: bool) -> Bytes {
         let mut frame = BytesMut::with_capacity(HEADER + data.len());
         frame.put_u32(stream);
         put_length(&mut frame, if is_last { FLAG_FIN } else { 0 }, data.len());
@@ -123,7 +129,7 @@ fn put_length(frame: &mut BytesMut, flags: u8, length: usize) {
 }
 
 /// Reads a peer's frames.
-pub(crate) struct Reader<R> {
+pub struct Reader<R> {
     source: R,
     inflater: Inflater,
     /// The frame of data that is being read: its stream, what is left of it, and whether it is the last.
@@ -131,7 +137,8 @@ pub(crate) struct Reader<R> {
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
-    pub(crate) fn new(source: R) -> Self {
+    /// Reads from a connection's beginning.
+    pub fn new(source: R) -> Self {
         Reader {
             source,
             inflater: Inflater::default(),
@@ -141,7 +148,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// The next frame, or the next piece of a long one; `None` at the end. Not to be dropped halfway:
     /// what it had read is lost.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Frame>> {
+    pub async fn next(&mut self) -> io::Result<Option<Frame>> {
         if self.rest.is_some() {
             return self.piece().await.map(Some);
         }

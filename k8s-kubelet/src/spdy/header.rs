@@ -16,17 +16,19 @@ const MAX_BLOCK: usize = 64 * 1024;
 
 /// Names, in lower case, and their values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Headers(Vec<(String, String)>);
+pub struct Headers(Vec<(String, String)>);
 
 impl Headers {
-    pub(crate) fn new(pairs: &[(&str, &str)]) -> Self {
+    /// These, in order; names are to be in lower case.
+    pub fn new(pairs: &[(&str, &str)]) -> Self {
         let owned = pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Headers(owned.collect())
     }
 
-    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+    /// The first value of a name.
+    pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }

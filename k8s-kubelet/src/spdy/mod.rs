@@ -9,8 +9,8 @@ mod frame;
 mod header;
 mod server;
 
-pub(crate) use frame::{Encoder, Frame, Reader, StreamId};
-pub(crate) use header::Headers;
+pub use frame::{Encoder, Frame, Reader, Reset, StreamId};
+pub use header::Headers;
 pub(crate) use server::{Task, serve};
 
 #[cfg(test)]

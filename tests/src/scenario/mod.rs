@@ -4,7 +4,9 @@ mod bad_input;
 mod failure;
 mod hollow;
 mod identity;
+mod kinds;
 mod pod;
+mod policy;
 mod shared_store;
 mod stream;
 mod tour;
@@ -19,6 +21,8 @@ pub(crate) const ALL: &[Scenario] = &[
     ("hollow", hollow::run),
     ("bad-input", bad_input::run),
     ("identity", identity::run),
+    ("kinds", kinds::run),
+    ("policy", policy::run),
     ("failure", failure::run),
     ("tour", tour::run),
     ("tour-with-kill", tour::run_with_kill),

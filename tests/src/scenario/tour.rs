@@ -18,7 +18,7 @@ pub(crate) fn run() -> Result<()> {
     let data = directory.path().join("cluster");
     let mut cluster = Cluster::start(&data, &[])?;
     for step in &steps()? {
-        perform(&cluster, step).with_context(|| log(&data))?;
+        step.perform(&cluster).with_context(|| log(&data))?;
     }
     check_empty(&cluster)?;
     cluster.teardown()?;
@@ -35,7 +35,7 @@ pub(crate) fn run_with_kill() -> Result<()> {
     let steps = steps()?;
     let middle = steps.len() / 2;
     for (index, step) in steps.iter().enumerate() {
-        perform(&cluster, step).with_context(|| log(&data))?;
+        step.perform(&cluster).with_context(|| log(&data))?;
         if index == 2 || index == middle {
             kill_and_resume(&mut cluster)
                 .with_context(|| format!("after `{}`\n{}", step.command, log(&data)))?;
@@ -91,19 +91,6 @@ fn check_empty(cluster: &Cluster) -> Result<()> {
 fn steps() -> Result<Vec<Step>> {
     let readme = shell::setting("ROOT")?.join("README.md");
     transcript::steps(&std::fs::read_to_string(readme)?, HEADING)
-}
-
-fn perform(cluster: &Cluster, step: &Step) -> Result<()> {
-    let printed = cluster.sh(&step.command)?;
-    let lines: Vec<&str> = printed.lines().collect();
-    if !transcript::matches(&step.output, &lines) {
-        bail!(
-            "`{}` printed\n{printed}\nbut the page promises\n{}",
-            step.command,
-            step.output.join("\n")
-        );
-    }
-    Ok(())
 }
 
 fn log(data: &std::path::Path) -> String {

@@ -202,6 +202,46 @@ fn free_json_merges_as_a_merge_patch() {
     );
 }
 
+#[test]
+fn long_lists_merge_item_by_item() {
+    let items = |range: std::ops::Range<u32>, value: &str| -> Vec<Value> {
+        let item = |i| json!({"name": format!("v{i}"), "value": value});
+        range.map(item).collect()
+    };
+    let spec = |env: Vec<Value>| json!({"spec": {"containers": [{"name": "a", "env": env}]}});
+    let schema = schema("v1", "Pod");
+    let mut object = spec(items(0..60_000, "old"));
+    let mut patch = items(30_000..90_000, "new");
+    patch.extend((0..10_000).map(|i| json!({"$patch": "delete", "name": format!("v{i}")})));
+    apply(&mut object, &spec(patch), &schema).unwrap();
+    let expected = [items(10_000..30_000, "old"), items(30_000..90_000, "new")];
+    assert_eq!(object, spec(expected.concat()));
+}
+
+#[test]
+fn items_without_their_key_stay_where_they_are() {
+    let numbers = 0..40;
+    let conditions: Vec<Value> = numbers
+        .map(|i| match i % 2 {
+            0 => json!({"reason": i.to_string()}),
+            _ => json!({"type": format!("t{}", 40 - i)}),
+        })
+        .collect();
+    let mut object = json!({"status": {"conditions": conditions}});
+    let before = object.clone();
+    let order = json!({"status": {"$setElementOrder/conditions": [{"type": "t1"}]}});
+    apply(&mut object, &order, &schema("v1", "Pod")).unwrap();
+    let list = |object: &Value| object["status"]["conditions"].as_array().unwrap().clone();
+    assert_eq!(list(&object).len(), list(&before).len());
+    let others = |list: Vec<Value>| {
+        list.into_iter()
+            .filter(|item| item["type"] != "t1")
+            .collect()
+    };
+    let (after, before): (Vec<Value>, Vec<Value>) = (others(list(&object)), others(list(&before)));
+    assert_eq!(after, before);
+}
+
 fn spec() -> impl Strategy<Value = Value> {
     let names = prop::sample::subsequence(vec!["a", "b", "c", "d"], 0..=4).prop_shuffle();
     (names, prop::option::of(0..3), prop::option::of("[xyz]")).prop_map(

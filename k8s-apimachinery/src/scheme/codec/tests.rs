@@ -103,3 +103,21 @@ fn yaml_round_trips() {
         value
     );
 }
+
+#[test]
+fn numbers_survive_being_written() {
+    for text in ["1846744073784095516516", "0.1", "1e-308", "4.9e-324"] {
+        let (read, _) = decode_json(text.as_bytes()).unwrap();
+        let (again, _) = decode_json(&encode_json(&read)).unwrap();
+        assert_eq!(again, read, "{text}");
+    }
+}
+
+#[test]
+fn long_documents_are_read_whole() {
+    let item = |i: u32| format!("- {{name: e{i}, value: v}}\n");
+    let text: String = (0..60_000).map(item).collect();
+    let (list, _) = decode_yaml(text.as_bytes()).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 60_000);
+    assert_eq!(list[59_999]["name"], "e59999");
+}

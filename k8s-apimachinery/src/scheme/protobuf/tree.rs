@@ -11,15 +11,12 @@ use super::{
 };
 use crate::{
     scheme::{
-        codec,
+        codec::{self, MAX_DEPTH, height},
         normalise::is_omitted,
         schema::{Schema, Shape},
     },
     time,
 };
-
-/// Deepest nesting of objects, maps and lists; the same as JSON's, so that what was read can be written and read again.
-const MAX_DEPTH: usize = 127;
 
 /// What a value is written into.
 #[derive(Clone, Copy)]
@@ -334,14 +331,5 @@ fn push(list: &mut Value, item: Value) {
     match list {
         Value::Array(list) => list.push(item),
         _ => *list = Value::Array(vec![item]),
-    }
-}
-
-/// How deeply a value nests.
-fn height(value: &Value) -> usize {
-    match value {
-        Value::Array(list) => 1 + list.iter().map(height).max().unwrap_or_default(),
-        Value::Object(map) => 1 + map.values().map(height).max().unwrap_or_default(),
-        _ => 0,
     }
 }
