@@ -17,6 +17,7 @@ use crate::{
     pod::dns::{self, Resolver},
     resource::Cgroups,
     source::Objects,
+    usage::Observer,
     volume::{Tokens, Volumes},
 };
 
@@ -36,6 +37,7 @@ pub(crate) struct Agent {
     pub(crate) recorder: EventRecorder,
     pub(crate) resolver: Resolver,
     pub(crate) machine: Machine,
+    pub(crate) usage: Observer,
     /// To the agent's loop.
     pub(crate) events: mpsc::Sender<Event>,
 }
@@ -74,6 +76,7 @@ impl Agent {
             recorder: EventRecorder::on_host(ctx, "kubelet", &config.name),
             resolver,
             machine,
+            usage: Observer::new(ctx.clock.now()),
             events,
             runtime,
             config,

@@ -116,6 +116,9 @@ impl Kubelet {
         let agent =
             Agent::start(&ctx, config, runtime, pleg.clone(), cgroups, events.clone()).await?;
         let agent = Arc::new(agent);
+        if let Some(server) = &server {
+            server.directory().join(agent.clone());
+        }
         let port = server.as_ref().map(|server| server.address().port());
         let node = node::Reporter::new(agent.clone(), port);
         tasks.spawn(node.run(ctx.cancel.child_token()));
@@ -142,7 +145,10 @@ impl Kubelet {
             .cancel
             .run_until_cancelled(source.node(&agent.config.name))
             .await;
-        let Some(mut pods) = pods else { return Ok(()) };
+        let Some(mut pods) = pods else {
+            state.leave();
+            return Ok(());
+        };
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
             let event = tokio::select! {
@@ -159,6 +165,7 @@ impl Kubelet {
         let stopping = async { while state.tasks.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(STOP, stopping).await;
         while tasks.join_next().await.is_some() {}
+        state.leave();
         Ok(())
     }
 }
@@ -218,6 +225,13 @@ impl Loop {
         let worker = Worker::new(self.agent.clone(), mailbox.clone());
         self.workers.insert(uid, mailbox);
         self.tasks.spawn(worker.run(self.cancel.clone()));
+    }
+
+    /// The server, which others may share, serves this node no longer.
+    fn leave(&self) {
+        if let Some(server) = &self.server {
+            server.directory().leave(&self.agent.config.name);
+        }
     }
 
     /// Removes what nobody works on.

@@ -18,6 +18,7 @@ pub mod server;
 pub mod source;
 pub mod spdy;
 mod teardown;
+pub mod usage;
 pub mod volume;
 
 pub use config::NodeConfig;

@@ -17,14 +17,14 @@ use tonic::{
 };
 
 use super::{
-    Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
-    Sandbox, StreamServer, Streams, Version,
+    Change, Changes, Container, ExecOutput, Image, ImageDisk, PodUsage, Runtime, RuntimeCondition,
+    RuntimeError, Sandbox, StreamServer, Streams, Version,
     api::{
         self, image_service_client::ImageServiceClient,
         runtime_service_client::RuntimeServiceClient,
     },
     containerd::{SubscribeRequest, TaskExit, events_client::EventsClient},
-    label,
+    label, usage,
 };
 
 /// Calls that only look or set up are expected to answer within this time.
@@ -377,6 +377,37 @@ impl Runtime for CriRuntime {
         };
         let answer = self.runtime().port_forward(request(message)).await?;
         Ok(StreamServer::Url(answer.into_inner().url))
+    }
+
+    async fn usage(&self) -> Result<Vec<PodUsage>, RuntimeError> {
+        let message = api::ListPodSandboxStatsRequest {};
+        match self
+            .runtime()
+            .list_pod_sandbox_stats(request(message))
+            .await
+        {
+            Ok(answer) => {
+                let stats = answer.into_inner().stats;
+                Ok(stats.into_iter().map(Into::into).collect())
+            }
+            // containerd before 1.6, and others that leave pods to the agent.
+            Err(status) if status.code() == tonic::Code::Unimplemented => {
+                let message = api::ListContainerStatsRequest {};
+                let answer = self
+                    .runtime()
+                    .list_container_stats(request(message))
+                    .await?;
+                Ok(usage::by_pod(answer.into_inner().stats))
+            }
+            Err(status) => Err(status.into()),
+        }
+    }
+
+    async fn image_disk(&self) -> Result<Option<ImageDisk>, RuntimeError> {
+        let message = api::ImageFsInfoRequest {};
+        let answer = self.images().image_fs_info(request(message)).await?;
+        let disks = answer.into_inner().image_filesystems;
+        Ok(disks.first().and_then(ImageDisk::of))
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError> {

@@ -10,6 +10,7 @@ mod error;
 pub mod label;
 mod observed;
 mod runtime;
+mod usage;
 
 /// The messages of `runtime.v1` that the agent uses, generated from `proto/cri.proto`.
 pub mod api {
@@ -31,3 +32,4 @@ pub use observed::{Container, ContainerState, Image, Sandbox};
 pub use runtime::{
     Change, Changes, ExecOutput, Runtime, RuntimeCondition, StreamServer, Streams, Version,
 };
+pub use usage::{ContainerUsage, ImageDisk, PodUsage};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use tokio::io::DuplexStream;
 
-use super::{Container, Image, RuntimeError, Sandbox, api};
+use super::{Container, Image, ImageDisk, PodUsage, RuntimeError, Sandbox, api};
 
 /// Who the runtime is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,6 +150,11 @@ pub trait Runtime: Send + Sync + 'static {
         sandbox_id: &str,
         ports: &[u16],
     ) -> Result<StreamServer, RuntimeError>;
+
+    /// What pods with running containers use.
+    async fn usage(&self) -> Result<Vec<PodUsage>, RuntimeError>;
+    /// Where images are kept; `None` if nowhere.
+    async fn image_disk(&self) -> Result<Option<ImageDisk>, RuntimeError>;
 
     /// The image of a reference (name, digest or id), if the node has it.
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError>;

@@ -19,8 +19,8 @@ use k8s_runtime::{Clock, SystemClock};
 use tokio::{io::DuplexStream, sync::Notify, time::Instant};
 
 use crate::cri::{
-    Change, Changes, Container, ExecOutput, Image, Runtime, RuntimeCondition, RuntimeError,
-    Sandbox, StreamServer, Streams, Version,
+    Change, Changes, Container, ExecOutput, Image, ImageDisk, PodUsage, Runtime, RuntimeCondition,
+    RuntimeError, Sandbox, StreamServer, Streams, Version,
     api::{self, ContainerConfig, PodSandboxConfig},
     label,
 };
@@ -37,6 +37,17 @@ pub struct Behaviour {
     pub runs_for: Option<Duration>,
     /// What it exits with by itself.
     pub exit_code: i32,
+    /// What it uses while it runs.
+    pub usage: Usage,
+}
+
+/// What a pretended container uses while it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Processor time, in thousandths of a core.
+    pub milli_cpu: u64,
+    /// Memory, in bytes.
+    pub memory: u64,
 }
 
 impl Behaviour {
@@ -47,6 +58,7 @@ impl Behaviour {
             start_failure: None,
             runs_for: None,
             exit_code: 0,
+            usage: Usage::default(),
         }
     }
 
@@ -296,6 +308,15 @@ impl Runtime for HollowRuntime {
         let sandbox = self.state().sandbox(sandbox_id)?;
         let listeners = self.shared.listeners.clone();
         Ok(StreamServer::Pipe(forward::serve(sandbox, listeners)))
+    }
+
+    async fn usage(&self) -> Result<Vec<PodUsage>, RuntimeError> {
+        let now = self.shared.clock.now();
+        Ok(self.state().usage(now))
+    }
+
+    async fn image_disk(&self) -> Result<Option<ImageDisk>, RuntimeError> {
+        Ok(None)
     }
 
     async fn image(&self, reference: &str) -> Result<Option<Image>, RuntimeError> {

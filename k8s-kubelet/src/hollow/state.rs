@@ -9,10 +9,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Behaviour, address::Addresses};
-use crate::cri::{
-    Container, ContainerState, RuntimeError, Sandbox,
-    api::{ContainerConfig, NamespaceMode, PodSandboxConfig},
-    label,
+use crate::{
+    cri::{
+        Container, ContainerState, ContainerUsage, PodUsage, RuntimeError, Sandbox,
+        api::{ContainerConfig, NamespaceMode, PodSandboxConfig},
+        label,
+    },
+    usage::{Cpu, Memory},
 };
 
 pub(super) struct State {
@@ -267,6 +270,49 @@ impl State {
 
     pub(super) fn remove_container(&mut self, id: &str) {
         self.containers.remove(id);
+    }
+
+    /// What running containers use, as they behave.
+    pub(super) fn usage(&self, now: Timestamp) -> Vec<PodUsage> {
+        let mut pods: BTreeMap<&str, PodUsage> = BTreeMap::new();
+        for entry in self.containers.values() {
+            if entry.container.state != ContainerState::Running {
+                continue;
+            }
+            let uid = &entry.container.pod_uid;
+            let pod = pods.entry(uid).or_insert_with(|| PodUsage {
+                uid: uid.clone(),
+                ..PodUsage::default()
+            });
+            pod.containers.push(entry.usage(now));
+        }
+        pods.into_values().collect()
+    }
+}
+
+impl Entry {
+    fn usage(&self, now: Timestamp) -> ContainerUsage {
+        let usage = self.behaviour.usage;
+        let nano_cores = usage.milli_cpu * 1_000_000;
+        let started = self.container.started_at.unwrap_or(now);
+        let seconds = u64::try_from((now.as_second() - started.as_second()).max(0));
+        ContainerUsage {
+            id: self.container.id.clone(),
+            name: self.container.name.clone(),
+            cpu: Some(Cpu {
+                time: now,
+                usage_nano_cores: Some(nano_cores),
+                usage_core_nano_seconds: nano_cores * seconds.unwrap_or_default(),
+            }),
+            memory: Some(Memory {
+                time: now,
+                usage_bytes: Some(usage.memory),
+                working_set_bytes: Some(usage.memory),
+                rss_bytes: Some(usage.memory),
+                ..Memory::default()
+            }),
+            layer: None,
+        }
     }
 }
 

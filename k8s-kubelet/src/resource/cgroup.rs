@@ -29,6 +29,17 @@ pub struct Cgroups {
     mounts: Vec<Mount>,
 }
 
+/// What a group uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GroupUsage {
+    /// Processor time, in nanoseconds.
+    pub cpu_nanos: u64,
+    /// Memory with caches, in bytes.
+    pub memory: u64,
+    /// Of the memory, caches of files that were not read of late, in bytes.
+    pub inactive_files: u64,
+}
+
 /// One mounted hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mount {
@@ -79,6 +90,19 @@ impl Cgroups {
             }
         }
         Ok(())
+    }
+
+    /// What a group and all below it use; `None` if it isn't there.
+    pub fn usage(&self, group: &str) -> Option<GroupUsage> {
+        let mut usage = None;
+        for mount in &self.mounts {
+            let dir = join(&mount.path, group);
+            match &mount.kind {
+                Kind::V2 => usage = usage_v2(&dir),
+                Kind::V1(controllers) => usage_v1(&dir, controllers, &mut usage),
+            }
+        }
+        usage
     }
 
     /// Removes a group and all below it, in every hierarchy; a group that isn't there is fine.
@@ -211,6 +235,49 @@ fn limit_v2(dir: &Path, limits: PodLimits) -> Result<(), CgroupError> {
     Ok(())
 }
 
+fn usage_v1(dir: &Path, controllers: &[String], usage: &mut Option<GroupUsage>) {
+    for controller in controllers {
+        match controller.as_str() {
+            "cpuacct" => {
+                if let Some(nanos) = number(dir, "cpuacct.usage") {
+                    usage.get_or_insert_default().cpu_nanos = nanos;
+                }
+            }
+            "memory" => {
+                if let Some(memory) = number(dir, "memory.usage_in_bytes") {
+                    let usage = usage.get_or_insert_default();
+                    usage.memory = memory;
+                    let inactive = field(dir, "memory.stat", "total_inactive_file");
+                    usage.inactive_files = inactive.unwrap_or_default();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn usage_v2(dir: &Path) -> Option<GroupUsage> {
+    Some(GroupUsage {
+        cpu_nanos: field(dir, "cpu.stat", "usage_usec")? * 1000,
+        memory: number(dir, "memory.current")?,
+        inactive_files: field(dir, "memory.stat", "inactive_file").unwrap_or_default(),
+    })
+}
+
+/// A file that holds one number.
+fn number(dir: &Path, file: &str) -> Option<u64> {
+    let text = fs::read_to_string(dir.join(file)).ok()?;
+    text.trim().parse().ok()
+}
+
+/// The number behind a name, in a file with one of both in each line.
+fn field(dir: &Path, file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(dir.join(file)).ok()?;
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    let (_, number) = lines.find(|(found, _)| *found == name)?;
+    number.parse().ok()
+}
+
 /// v2: gives a group's controllers to its children.
 fn hand_down(dir: &Path) -> Result<(), CgroupError> {
     let path = dir.join("cgroup.controllers");
@@ -272,6 +339,56 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> CgroupError + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usage_is_read_from_either_version() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |group: &str, files: &[(&str, &str)]| {
+            let group = dir.path().join(group);
+            fs::create_dir_all(&group).unwrap();
+            for (file, text) in files {
+                fs::write(group.join(file), text).unwrap();
+            }
+        };
+        at("cpu/pod", &[("cpuacct.usage", "7000\n")]);
+        let stat = "cache 9\ntotal_inactive_file 20\n";
+        at(
+            "memory/pod",
+            &[("memory.usage_in_bytes", "100\n"), ("memory.stat", stat)],
+        );
+        let stat = "usage_usec 7\nuser_usec 5\n";
+        let memory = [
+            ("memory.current", "100\n"),
+            ("memory.stat", "inactive_file 20\n"),
+        ];
+        at(
+            "unified/pod",
+            &[&memory[..], &[("cpu.stat", stat)]].concat(),
+        );
+        let mount = |path: &str, kind| Mount {
+            path: dir.path().join(path),
+            kind,
+        };
+        let v1 = |names: &[&str]| Kind::V1(names.iter().map(|name| (*name).to_owned()).collect());
+        let groups = |mounts| Cgroups {
+            root: "/".into(),
+            mounts,
+        };
+        let expected = GroupUsage {
+            cpu_nanos: 7000,
+            memory: 100,
+            inactive_files: 20,
+        };
+        let old = groups(vec![
+            mount("cpu", v1(&["cpu", "cpuacct"])),
+            mount("memory", v1(&["memory"])),
+        ]);
+        let new = groups(vec![mount("unified", Kind::V2)]);
+        for groups in [old, new] {
+            assert_eq!(groups.usage("/pod"), Some(expected));
+            assert_eq!(groups.usage("/absent"), None);
+        }
+    }
 
     #[test]
     fn a_hybrid_layout_counts_as_v1_and_a_pure_one_as_v2() {

@@ -3,4 +3,4 @@
 pub mod cgroup;
 pub mod limit;
 
-pub use cgroup::{CgroupError, Cgroups};
+pub use cgroup::{CgroupError, Cgroups, GroupUsage};

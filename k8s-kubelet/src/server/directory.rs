@@ -1,4 +1,4 @@
-//! Which pods there are, and whose.
+//! Which nodes and pods there are, and whose.
 
 use std::{
     collections::HashMap,
@@ -10,10 +10,11 @@ use k8s_runtime::Key;
 
 use crate::agent::Agent;
 
-/// The pods that a server serves. Cheap to clone; all clones are one directory.
+/// The nodes and pods that a server serves. Cheap to clone; all clones are one directory.
 #[derive(Clone, Default)]
 pub struct Directory {
     pods: Arc<RwLock<HashMap<Key, Entry>>>,
+    agents: Arc<RwLock<HashMap<String, Arc<Agent>>>>,
 }
 
 /// A pod and the agent that runs it.
@@ -24,6 +25,26 @@ pub(crate) struct Entry {
 }
 
 impl Directory {
+    /// A node begins to be served.
+    pub(crate) fn join(&self, agent: Arc<Agent>) {
+        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
+        agents.insert(agent.config.name.clone(), agent);
+    }
+
+    /// A node is served no longer.
+    pub(crate) fn leave(&self, node: &str) {
+        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
+        agents.remove(node);
+    }
+
+    /// The only node's agent. Paths don't name nodes, so a server of several can't tell whose is meant.
+    pub(crate) fn agent(&self) -> Option<Arc<Agent>> {
+        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = agents.values();
+        let first = all.next()?;
+        all.next().is_none().then(|| first.clone())
+    }
+
     pub(crate) fn put(&self, pod: Arc<Pod>, agent: Arc<Agent>) {
         let key = Key::of(&*pod);
         self.pods

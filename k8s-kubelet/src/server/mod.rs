@@ -1,4 +1,4 @@
-//! The agent's HTTPS server: logs, exec, attach and port-forward, for the API server first of all.
+//! The agent's HTTPS server: logs, exec, attach, port-forward and figures of usage, for the API server first of all.
 //!
 //! One server may serve the pods of many nodes: paths name the pod, and the [`Directory`] knows whose
 //! it is.
@@ -7,6 +7,7 @@ mod access;
 pub mod channel;
 mod dial;
 mod directory;
+mod figure;
 mod follow;
 pub mod log;
 mod logs;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     access::{Access, Identity, Refusal},
     directory::{Directory, Entry},
+    figure::Figure,
     logs,
     streaming::{self, Wish},
 };
@@ -66,6 +67,9 @@ pub(super) async fn handle(
         sessions: &caller.sessions,
     };
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    if let Some(figure) = Figure::of(&parts).filter(|_| is_read) {
+        return figure.answer(directory).await;
+    }
     match parts.as_slice() {
         ["healthz" | "livez" | "readyz"] if is_read => text(StatusCode::OK, "ok"),
         ["pods"] if is_read => pods(directory),

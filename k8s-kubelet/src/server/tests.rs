@@ -25,7 +25,7 @@ use super::*;
 use crate::{
     Kubelet, NodeConfig,
     cri::Sandbox,
-    hollow::{Behaviour, HollowRuntime},
+    hollow::{Behaviour, HollowRuntime, Usage},
     spdy::{Encoder, Frame, Headers, Reader},
 };
 
@@ -72,9 +72,16 @@ async fn world() -> World {
         cancel: cancel.clone(),
         clock: Arc::new(SystemClock),
     };
+    let behave = |config: &_| Behaviour {
+        usage: Usage {
+            milli_cpu: 250,
+            memory: 64 << 20,
+        },
+        ..Behaviour::usual(config)
+    };
     let runtime = HollowRuntime::listening(
         "10.1.0.0/24",
-        Behaviour::usual,
+        behave,
         Arc::new(listeners),
         Arc::new(SystemClock),
     );
@@ -202,4 +209,48 @@ async fn an_unknown_protocol_is_refused_with_those_that_are_served() {
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     let accepted = &answer.headers()["x-accepted-stream-protocol-versions"];
     assert_eq!(accepted, "portforward.k8s.io");
+}
+
+impl World {
+    /// What the node says, through the API server's proxy.
+    async fn node_says(&self, path: &str) -> String {
+        let request = Request::get(format!("/api/v1/nodes/n1/proxy/{path}"));
+        let request = request.body(Vec::new()).unwrap();
+        self.client.request_text(request).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn usage_is_told_to_people_and_to_metrics_servers() {
+    let world = world().await;
+    let summary = world.node_says("stats/summary").await;
+    let summary: serde_json::Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(summary["node"]["nodeName"], "n1");
+    let pod = &summary["pods"][0];
+    assert_eq!(pod["podRef"]["name"], "p");
+    assert_eq!(pod["containers"][0]["cpu"]["usageNanoCores"], 250_000_000);
+    assert_eq!(pod["memory"]["workingSetBytes"], 64 << 20);
+
+    let exposed = world.node_says("metrics/resource").await;
+    let labels = r#"{container="web",namespace="default",pod="p"}"#;
+    let sample = format!("container_memory_working_set_bytes{labels} {} ", 64 << 20);
+    assert!(exposed.contains(&sample), "{exposed}");
+    assert!(
+        exposed.ends_with("\nresource_scrape_error 0\n"),
+        "{exposed}"
+    );
+    let own = world.node_says("metrics").await;
+    assert!(own.contains("\nkubelet_running_pods 1\n"), "{own}");
+}
+
+#[tokio::test]
+async fn the_configuration_is_told() {
+    let world = world().await;
+    let told: serde_json::Value = serde_json::from_str(&world.node_says("configz").await).unwrap();
+    let told = &told["kubeletconfig"];
+    assert_eq!(told["kind"], "KubeletConfiguration");
+    assert_eq!(
+        (&told["maxPods"], &told["nodeStatusUpdateFrequency"]),
+        (&json!(110), &json!("10s"))
+    );
 }

@@ -61,6 +61,14 @@ impl Volumes {
         volumes(pod).any(|volume| self.plugin(volume).is_some_and(Plugin::is_live))
     }
 
+    /// Where the pod's volumes keep files of its own, by name; nothing may be there.
+    pub(crate) fn places(&self, pod: &Pod, dir: &Path) -> Vec<(String, PathBuf)> {
+        let served = volumes(pod).filter_map(|volume| Some((self.plugin(volume)?, volume)));
+        served
+            .map(|(plugin, volume)| (volume.name.clone(), place(plugin, volume, dir)))
+            .collect()
+    }
+
     /// Takes down whatever volumes there are under a pod's directory.
     pub fn tear_down(dir: &Path) -> Result<(), VolumeError> {
         mount::remove(&dir.join("volumes"))
@@ -80,7 +88,7 @@ impl Volumes {
         let plugin = self
             .plugin(volume)
             .ok_or_else(|| VolumeError::Invalid("no volume plugin matched".into()))?;
-        let dir = dir.join("volumes").join(plugin.name()).join(&volume.name);
+        let dir = place(plugin, volume, dir);
         if let Some(parent) = dir.parent() {
             mount::make_dir(parent, 0o750)?;
         }
@@ -94,6 +102,11 @@ impl Volumes {
         };
         plugin.set_up(&setup).await
     }
+}
+
+/// A volume's own directory below its pod's.
+fn place(plugin: &dyn Plugin, volume: &Volume, dir: &Path) -> PathBuf {
+    dir.join("volumes").join(plugin.name()).join(&volume.name)
 }
 
 fn volumes(pod: &Pod) -> impl Iterator<Item = &Volume> {

@@ -77,7 +77,7 @@ fn give(path: &Path, group: u32) -> io::Result<()> {
 }
 
 /// Whether something is mounted on the directory itself.
-pub(super) fn is_mounted(dir: &Path) -> Result<bool, VolumeError> {
+pub(crate) fn is_mounted(dir: &Path) -> Result<bool, VolumeError> {
     let dir = fs::canonicalize(dir).map_err(VolumeError::at(dir))?;
     Ok(below(&dir)?.contains(&dir))
 }
