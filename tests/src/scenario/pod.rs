@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::identity;
 use crate::{cluster::Cluster, shell::eventually};
@@ -20,6 +20,7 @@ pub(crate) fn run() -> Result<()> {
     neighbours_share_a_network(&cluster)?;
     crashes_restart_in_place(&cluster)?;
     limits_reach_the_cgroup(&cluster)?;
+    usage_is_told(&cluster)?;
     out_of_memory_is_told(&cluster)?;
     host_network(&cluster)?;
     node_ports_answer(&cluster)?;
@@ -145,6 +146,59 @@ fn limits_reach_the_cgroup(cluster: &Cluster) -> Result<()> {
         limit.trim() == (64 << 20).to_string(),
         "memory limit is {limit}"
     );
+    Ok(())
+}
+
+/// The node tells what the machine, the pod's group and the runtime count.
+fn usage_is_told(cluster: &Cluster) -> Result<()> {
+    let node = cluster.sh("kubectl get nodes -o jsonpath='{.items[0].metadata.name}'")?;
+    let raw = format!("kubectl get --raw /api/v1/nodes/{node}/proxy");
+    let figure = |summary: &serde_json::Value, pointer: &str| {
+        let found = summary.pointer(pointer);
+        let found = found.and_then(serde_json::Value::as_u64);
+        found.with_context(|| format!("no {pointer} in {summary}"))
+    };
+    // A speed needs two looks, a while apart.
+    eventually("every figure is told", PATIENCE, || {
+        let summary = cluster.sh(&format!("{raw}/stats/summary"))?;
+        let summary: serde_json::Value = serde_json::from_str(&summary)?;
+        for of_node in [
+            "cpu/usageNanoCores",
+            "memory/workingSetBytes",
+            "fs/usedBytes",
+        ] {
+            ensure!(
+                figure(&summary, &format!("/node/{of_node}"))? > 0,
+                "{of_node}"
+            );
+        }
+        figure(&summary, "/node/runtime/imageFs/usedBytes")?;
+        let pods = summary["pods"].as_array().context("pods")?;
+        let limited = pods.iter().find(|pod| pod["podRef"]["name"] == "limited");
+        let limited = limited.with_context(|| format!("the pod is missing in {summary}"))?;
+        let (whole, part) = (
+            "/memory/workingSetBytes",
+            "/containers/0/memory/workingSetBytes",
+        );
+        ensure!(
+            figure(limited, whole)? >= figure(limited, part)?,
+            "{limited}"
+        );
+        let left = figure(limited, "/containers/0/memory/availableBytes")?;
+        ensure!(left < 64 << 20, "{limited}");
+        for of_pod in [
+            "/cpu/usageNanoCores",
+            "/network/rxBytes",
+            "/ephemeral-storage/usedBytes",
+        ] {
+            figure(limited, of_pod)?;
+        }
+        Ok(())
+    })?;
+    let exposed = cluster.sh(&format!("{raw}/metrics/resource"))?;
+    let sample =
+        r#"container_cpu_usage_seconds_total{container="kuard",namespace="default",pod="limited"}"#;
+    ensure!(exposed.contains(sample), "{exposed}");
     Ok(())
 }
 
