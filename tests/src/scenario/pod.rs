@@ -197,7 +197,7 @@ fn usage_is_told(cluster: &Cluster) -> Result<()> {
     })?;
     let exposed = cluster.sh(&format!("{raw}/metrics/resource"))?;
     let sample =
-        r#"container_cpu_usage_seconds_total{container="kuard",namespace="default",pod="limited"}"#;
+        r#"container_cpu_usage_seconds_total{container="web",namespace="default",pod="limited"}"#;
     ensure!(exposed.contains(sample), "{exposed}");
     Ok(())
 }
