@@ -13,10 +13,13 @@ pub(super) mod container;
 mod dns;
 mod env;
 mod handler;
-mod image;
+pub(super) mod image;
+mod os;
 mod port;
 mod probe;
+mod projection;
 pub(super) mod resources;
+mod restart;
 mod scheduling;
 mod security;
 mod volume;
@@ -81,10 +84,7 @@ pub(crate) fn check(spec: &Field) {
         let condition = gate.get("conditionType");
         condition.invalid_for(name::qualified_name(condition.str()));
     }
-    let os = spec.get("os");
-    if os.is_set() {
-        os.get("name").must_be_one_of(&["linux", "windows"]);
-    }
+    os::check(spec);
 }
 
 fn check_names(spec: &Field) {

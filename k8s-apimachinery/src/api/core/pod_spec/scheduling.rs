@@ -156,11 +156,16 @@ fn check_spread(constraints: &Field) {
 
 fn check_gates(spec: &Field) {
     let gates = spec.get("schedulingGates");
+    let mut seen = HashSet::new();
     for gate in gates.items() {
-        let name = gate.get("name");
-        name.invalid_for(name::qualified_name(name.str()));
+        let name = gate.get("name").str();
+        for message in name::qualified_name(name) {
+            gate.invalid_value(name, message);
+        }
+        if !seen.insert(name) {
+            gate.duplicate_value(name);
+        }
     }
-    gates.must_differ_in("name");
     let node_name = spec.get("nodeName");
     if !gates.is_empty() && !node_name.is_empty() {
         node_name.forbidden("cannot be set until all schedulingGates have been cleared");
