@@ -4,6 +4,7 @@ pub mod binding;
 pub mod config_map;
 pub mod endpoints;
 pub mod event;
+pub mod label_keys;
 pub mod namespace;
 pub mod node;
 pub mod persistent_volume;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::api::core::label_keys;
 use crate::api::field::Field;
 use crate::api::metadata::check_label_key;
 use crate::api::selector::{check_label_selector, check_node_selector_term};
@@ -100,14 +101,7 @@ fn check_pod_affinity_term(term: &Field) {
         namespace.invalid_for(name::dns1123_label(namespace.str()));
     }
     check_topology_key(&term.get("topologyKey"));
-    for keys in ["matchLabelKeys", "mismatchLabelKeys"] {
-        check_label_keys(&term.get(keys));
-    }
-}
-
-fn check_label_keys(keys: &Field) {
-    keys.items()
-        .for_each(|key| check_label_key(&key, key.str()));
+    label_keys::check(term);
 }
 
 fn check_topology_key(key: &Field) {
@@ -150,7 +144,7 @@ fn check_spread(constraints: &Field) {
             constraint.get(policy).may_be_one_of(&["Honor", "Ignore"]);
         }
         check_label_selector(&constraint.get("labelSelector"));
-        check_label_keys(&constraint.get("matchLabelKeys"));
+        label_keys::check(&constraint);
     }
 }
 

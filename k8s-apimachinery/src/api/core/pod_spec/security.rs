@@ -37,7 +37,9 @@ pub(super) fn check_pod(spec: &Field) {
         .get("seLinuxChangePolicy")
         .may_be_one_of(&["MountOption", "Recursive"]);
     for sysctl in context.get("sysctls").items() {
-        check_sysctl_name(&sysctl.get("name"));
+        let name = sysctl.get("name");
+        check_sysctl_name(&name);
+        check_own_namespace(&name, spec);
     }
     context.get("sysctls").must_differ_in("name");
     check_profiles(&context);
@@ -156,6 +158,18 @@ fn check_windows(options: &Field) {
     let user = options.get("runAsUserName");
     if user.is_set() && user.is_empty() {
         user.invalid("runAsUserName cannot be an empty string");
+    }
+}
+
+/// A setting of a namespace that the pod shares with its host would be one of the host.
+fn check_own_namespace(sysctl: &Field, spec: &Field) {
+    let name = sysctl.str().replace('/', ".");
+    let is_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let is_ipc = name == "kernel.sem" || is_of(&["kernel.shm", "kernel.msg", "fs.mqueue."]);
+    if is_of(&["net."]) && spec.get("hostNetwork").is_true() {
+        sysctl.invalid("may not be specified when 'hostNetwork' is true");
+    } else if is_ipc && spec.get("hostIPC").is_true() {
+        sysctl.invalid("may not be specified when 'hostIPC' is true");
     }
 }
 
