@@ -224,7 +224,8 @@ impl Builder {
         let signers = Signers(authorizer.clone());
         self.registry.admission.extend([
             Arc::new(admission::CertificateApproval(signers.clone())) as Arc<dyn Admission>,
-            Arc::new(admission::CertificateSigning(signers)),
+            Arc::new(admission::CertificateSigning(signers.clone())),
+            Arc::new(admission::ClusterTrustBundleAttest(signers)),
             Arc::new(admission::CertificateSubjectRestriction),
             Arc::new(admission::Escalation(guard)),
         ]);
