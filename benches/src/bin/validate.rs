@@ -76,7 +76,7 @@ fn main() -> Result<()> {
         let latency = latencies.get(options.pods * share / 100);
         latency.map_or(0.0, |latency| round(latency.as_secs_f64() * 1e6))
     };
-    let mut report = Report::new("validate", Path::new("."));
+    let mut report = Report::new("validate", Path::new("/"));
     report.set("pods", options.pods);
     report.set("p50_us", at(50)).set("p99_us", at(99));
     report.set("peak_bytes", peak).set("kept_bytes", kept);
