@@ -32,7 +32,7 @@ use crate::{
     metrics::Metrics,
     pki::{Pki, TokenKey},
     registry::{
-        Environment, KindRow, Registry, RegistryConfig, Strategy, Virtual,
+        ComponentStatus, Environment, KindRow, Registry, RegistryConfig, Strategy, Virtual,
         bootstrap::{self, Authorities, Policy},
         builtin_strategies,
     },
@@ -224,7 +224,8 @@ impl Builder {
         let signers = Signers(authorizer.clone());
         self.registry.admission.extend([
             Arc::new(admission::CertificateApproval(signers.clone())) as Arc<dyn Admission>,
-            Arc::new(admission::CertificateSigning(signers)),
+            Arc::new(admission::CertificateSigning(signers.clone())),
+            Arc::new(admission::ClusterTrustBundleAttest(signers)),
             Arc::new(admission::CertificateSubjectRestriction),
             Arc::new(admission::Escalation(guard)),
         ]);
@@ -254,11 +255,16 @@ impl Builder {
             .with(Checker::new(issuer.clone(), objects.clone()))
             .with(BootstrapTokens::new(objects, environment));
         let bearer = self.issuers.into_iter().fold(bearer, BearerToken::with);
-        let row = KindRow::new("authentication.k8s.io", "v1", "TokenReview", "tokenreviews");
-        self.registry.virtual_resources.push((
-            row.verbs(&["create"]).cluster_scoped(),
-            Arc::new(TokenReviewer(bearer.clone())),
-        ));
+        self.registry.virtual_resources.extend([
+            (
+                token_review_kind(),
+                Arc::new(TokenReviewer(bearer.clone())) as Arc<dyn Virtual>,
+            ),
+            (
+                ComponentStatus::kind(),
+                Arc::new(ComponentStatus(self.store.clone())),
+            ),
+        ]);
         let (host, port) = self.registry.advertise;
         let discovery = Discovery::new(&issuer, &format!("{host}:{port}"));
         if let Some(tls) = self.nodes {
@@ -282,6 +288,13 @@ impl Builder {
         };
         Ok(ApiServer::new(layers, Router::new(registry)))
     }
+}
+
+/// The question that [`TokenReviewer`] answers.
+pub(crate) fn token_review_kind() -> KindRow {
+    KindRow::new("authentication.k8s.io", "v1", "TokenReview", "tokenreviews")
+        .verbs(&["create"])
+        .cluster_scoped()
 }
 
 /// The questions that [`Reviewer`] answers.

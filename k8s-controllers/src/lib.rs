@@ -15,10 +15,14 @@ pub mod node_ipam;
 pub mod node_lifecycle;
 mod orphan;
 pub mod pod_gc;
+mod protection;
+pub mod pv_protection;
+pub mod pvc_protection;
 pub mod replica_set;
 pub mod root_ca;
 pub mod service_account;
 pub mod token;
+pub mod vac_protection;
 
 pub use builtin::{Builtin, builtins};
 

@@ -59,7 +59,11 @@ pub struct Builder {
 impl Builder {
     /// Runs these controllers, by their names in [`k8s_controllers::builtins`].
     pub fn controllers(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.controllers.extend(names.into_iter().map(Into::into));
+        for name in names.into_iter().map(Into::into) {
+            if !self.controllers.contains(&name) {
+                self.controllers.push(name);
+            }
+        }
         self
     }
 
@@ -84,10 +88,11 @@ impl Builder {
         self
     }
 
-    /// Runs so many nodes that only say that they run containers, named `hollow-0` and on.
+    /// Runs so many nodes that only say that they run containers, named `hollow-0` and on; and the
+    /// controller `node-lifecycle`, since no pod comes to a node that it hasn't seen ready.
     pub fn hollow_nodes(mut self, count: usize) -> Self {
         self.hollow_nodes = count;
-        self
+        self.controllers(["node-lifecycle"])
     }
 
     /// Starts it. The server answers when this returns; the components are starting.

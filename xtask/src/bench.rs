@@ -8,7 +8,7 @@ use crate::{build, install, lane::Lane, run};
 /// Options of `bench`.
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// The benchmark: startup, memory, create, list, pod-start, store
+    /// The benchmark: startup, memory, create, list, pod-start, store, validate
     name: String,
     /// Its own arguments
     #[arg(last = true)]
@@ -18,17 +18,20 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn run(self) -> Result<()> {
         match self.name.as_str() {
-            "store" => self.store(),
+            "store" => {
+                install::ensure(&[install::ETCD])?;
+                self.alone()
+            }
+            "validate" => self.alone(),
             _ => self.cluster(),
         }
     }
 
-    /// The one that needs no cluster, but etcd beside it.
-    fn store(self) -> Result<()> {
-        install::ensure(&[install::ETCD])?;
+    /// Those that need no cluster.
+    fn alone(self) -> Result<()> {
         let mut command = run::cargo();
         command.args(["run", "--quiet", "--release", "--package", "k8s-benches"]);
-        run::check(command.args(["--bin", "store", "--"]).args(self.rest))
+        run::check(command.args(["--bin", &self.name, "--"]).args(self.rest))
     }
 
     fn cluster(self) -> Result<()> {

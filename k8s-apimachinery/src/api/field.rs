@@ -96,6 +96,11 @@ impl<'p, 'v> Field<'p, 'v> {
         self.child(Segment::Key(key), self.map().and_then(|map| map.get(key)))
     }
 
+    /// A place in a list, without a value: for faults that Kubernetes reports elsewhere than where the value stands.
+    pub fn at(&self, index: usize) -> Field<'_, 'v> {
+        self.child(Segment::Index(index), None)
+    }
+
     /// This path with another field's value: for faults that Kubernetes reports elsewhere than where
     /// the value stands.
     pub fn holding(&self, other: &Field<'_, 'v>) -> Field<'_, 'v> {

@@ -7,11 +7,22 @@
 mod certificate_approval;
 mod certificate_signing;
 mod certificate_subject_restriction;
+mod cluster_trust_bundle_attest;
+mod default_class;
+mod default_ingress_class;
+mod default_storage_class;
 mod default_toleration_seconds;
 mod escalation;
 mod namespace_lifecycle;
+mod persistent_volume_claim_resize;
+mod pod_topology_labels;
 mod priority;
+mod runtime_class;
 mod service_account;
+mod storage_object_in_use_protection;
+mod taint_nodes_by_condition;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 
@@ -21,11 +32,19 @@ use k8s_apimachinery::Object;
 pub use certificate_approval::CertificateApproval;
 pub use certificate_signing::CertificateSigning;
 pub use certificate_subject_restriction::CertificateSubjectRestriction;
+pub use cluster_trust_bundle_attest::ClusterTrustBundleAttest;
+pub use default_ingress_class::DefaultIngressClass;
+pub use default_storage_class::DefaultStorageClass;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use escalation::Escalation;
 pub use namespace_lifecycle::NamespaceLifecycle;
+pub use persistent_volume_claim_resize::PersistentVolumeClaimResize;
+pub use pod_topology_labels::PodTopologyLabels;
 pub use priority::Priority;
+pub use runtime_class::RuntimeClass;
 pub use service_account::ServiceAccount;
+pub use storage_object_in_use_protection::StorageObjectInUseProtection;
+pub use taint_nodes_by_condition::TaintNodesByCondition;
 
 use crate::{
     ApiError, User,
@@ -127,7 +146,14 @@ pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
     vec![
         Arc::new(NamespaceLifecycle),
         Arc::new(ServiceAccount),
+        Arc::new(TaintNodesByCondition),
         Arc::new(Priority),
         Arc::new(DefaultTolerationSeconds),
+        Arc::new(DefaultStorageClass),
+        Arc::new(StorageObjectInUseProtection),
+        Arc::new(PersistentVolumeClaimResize),
+        Arc::new(RuntimeClass),
+        Arc::new(DefaultIngressClass),
+        Arc::new(PodTopologyLabels),
     ]
 }

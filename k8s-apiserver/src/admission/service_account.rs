@@ -26,8 +26,12 @@ impl Admission for ServiceAccount {
     }
 
     async fn mutate(&self, review: &Review<'_>, pod: &mut Object) -> Result<(), ApiError> {
-        if !review.creates("", "pods") || pod.annotation(MIRROR).is_some() {
+        if !review.creates("", "pods") {
             return Ok(());
+        }
+        if pod.annotation(MIRROR).is_some() {
+            // It stays as it is, and is refused before its fields are checked.
+            return refuse_mirror(review, pod);
         }
         let path = ["spec", "serviceAccountName"];
         // The field's old name is read, and kept in step, for old clients.

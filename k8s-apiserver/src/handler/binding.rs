@@ -13,16 +13,16 @@ use crate::{
 pub(crate) async fn bind(call: &Call) -> Result<Response, ApiError> {
     let options = call.write_options()?;
     let gvk = Gvk::new("", "v1", "Binding");
-    let binding = call.decode_as(&gvk, options.field_validation)?;
-    let target = binding.get(&["target"]).cloned().unwrap_or_default();
-    let node = target["name"].as_str().unwrap_or_default();
-    check_target(call, &target)?;
+    let mut binding = call.decode_as(&gvk, options.field_validation)?;
+    check_target(call, binding.get(&["target"]).unwrap_or(&Value::Null))?;
+    let write = call.write(&options);
+    call.registry.admit(&write, &mut binding).await?;
+    let node = binding.str(&["target", "name"]).unwrap_or_default();
     let now = rfc3339(call.registry.config().environment.now());
     let assign = |pod: Option<&Object>| match pod {
         Some(pod) => assigned(call, pod, &binding, node, &now),
         None => Err(ApiError::not_found(call.resource.name(), &call.info.name)),
     };
-    let write = call.write(&options);
     call.registry
         .update(&write, &assign, Missing::NotFound, Tracking::Update)
         .await?;
@@ -95,6 +95,11 @@ fn assigned(
     for (key, value) in binding.annotations() {
         assigned.set(&["metadata", "annotations", key], value.into());
     }
+    for (key, value) in binding.labels() {
+        assigned.set(&["metadata", "labels", key], value.into());
+    }
+    // Where it was to go once others had made room: it has gone somewhere now.
+    assigned.remove(&["status", "nominatedNodeName"]);
     set_scheduled(&mut assigned, now);
     Ok(assigned)
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod binding;
+mod computed;
 pub mod connect;
 mod create;
 mod decode;
@@ -42,6 +43,7 @@ pub(crate) use update::update;
 pub(crate) use watch::watch;
 
 pub(crate) use binding::bind;
+pub(crate) use computed::read as read_virtual;
 pub(crate) use create::create_virtual;
 
 use crate::{

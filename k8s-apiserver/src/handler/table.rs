@@ -1,7 +1,7 @@
 //! `meta.k8s.io/v1` `Table` and `PartialObjectMetadata`: what `kubectl get` and metadata clients read.
 
 use jiff::Timestamp;
-use k8s_apimachinery::{Object, Value};
+use k8s_apimachinery::{Object, Value, table::ColumnDefinition};
 use serde_json::json;
 
 use super::RowObject;
@@ -14,7 +14,11 @@ pub(super) fn row(
     include: RowObject,
     now: Timestamp,
 ) -> Value {
-    let cells = resource.strategy.row(object, now);
+    row_of(resource.strategy.row(object, now), object, include)
+}
+
+/// One row of these cells.
+pub(super) fn row_of(cells: Vec<Value>, object: &Object, include: RowObject) -> Value {
     let mut row = json!({ "cells": cells });
     row["object"] = match include {
         RowObject::None => return row,
@@ -31,10 +35,16 @@ pub(super) fn table(
     rows: Vec<Value>,
     with_columns: bool,
 ) -> Value {
-    let columns = match with_columns {
-        true => json!(resource.strategy.columns()),
-        false => Value::Null,
-    };
+    let columns = with_columns.then(|| resource.strategy.columns());
+    table_of(columns, resource_version, rows)
+}
+
+/// A table under these columns.
+pub(super) fn table_of(
+    columns: Option<&[ColumnDefinition]>,
+    resource_version: &str,
+    rows: Vec<Value>,
+) -> Value {
     json!({
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",

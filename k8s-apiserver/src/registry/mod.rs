@@ -63,6 +63,7 @@ pub use codec::EntryCodec;
 pub(crate) use codec::is_bucketed;
 pub use config::RegistryConfig;
 pub use connector::Connector;
+pub(crate) use core::component_status::ComponentStatus;
 pub use effect::{Change, Effects};
 pub use entry::{Entry, NotAnEntry};
 pub use environment::{Environment, SystemEnvironment, rfc3339};

@@ -24,7 +24,7 @@ pub(super) async fn dispatch(
         .ok_or(ApiError::NoSuchResource)?;
     check_scope(endpoint.row(), &info)?;
     match endpoint {
-        Endpoint::Virtual(resource) => review(registry, &resource, &info, &user, request).await,
+        Endpoint::Virtual(resource) => compute(registry, &resource, &info, &user, request).await,
         Endpoint::Stored(resource) => {
             let subresource = find_subresource(&resource.row, &info)?;
             if let Some(row) = &subresource
@@ -115,19 +115,27 @@ fn find_subresource(row: &KindRow, info: &RequestInfo) -> Result<Option<Subresou
     }
 }
 
-async fn review(
+/// Answers for a kind that is kept nowhere.
+async fn compute(
     registry: &Registry,
     resource: &VirtualResource,
     info: &RequestInfo,
     user: &Arc<User>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    if info.verb != Verb::Create {
-        return Err(ApiError::MethodNotAllowed);
-    }
+    find_subresource(&resource.row, info)?;
     let (parts, request_body) = request.into_parts();
-    let body = body::read(request_body).await?;
-    handler::create_virtual(registry, resource, info, user, &parts, &body).await
+    if info.verb == Verb::Create {
+        let body = body::read(request_body).await?;
+        return handler::create_virtual(registry, resource, info, user, &parts, &body).await;
+    }
+    let notices = Notices::default();
+    if resource.row.kind == "ComponentStatus" {
+        notices.warn("v1 ComponentStatus is deprecated in v1.19+");
+    }
+    let mut response = handler::read_virtual(registry, resource, info, &parts).await?;
+    handler::notify(&mut response, &notices);
+    Ok(response)
 }
 
 /// Hands the request on to whoever can open a stream to the object.

@@ -4,4 +4,4 @@ pub mod certificate_signing_request;
 pub mod cluster_trust_bundle;
 mod pem;
 pub mod pod_certificate_request;
-mod signer;
+pub(crate) mod signer;

@@ -28,7 +28,14 @@ impl Rules for Pod {
     }
 
     fn check(&self, object: &Field) {
-        pod_spec::check(&object.get("spec"));
+        let spec = object.get("spec");
+        pod_spec::check(&spec);
+        check_tokens(&spec);
+        for stage in [Stage::Main, Stage::Init] {
+            for container in spec.get(stage.field()).items() {
+                pod_spec::image::check_trimmed(&container.get("image"));
+            }
+        }
     }
 
     fn check_create(&self, object: &Field) {
@@ -69,7 +76,46 @@ impl Rules for Pod {
         if !nominated.is_empty() {
             nominated.invalid_for(crate::name::dns1123_subdomain(nominated.str()));
         }
+        for (list, first) in [("podIPs", ""), ("hostIPs", "hostIP")] {
+            check_addresses(&status, list, first);
+        }
         check_restarts(new, old);
+    }
+}
+
+/// A token is one of an account, so there must be one.
+fn check_tokens(spec: &Field) {
+    if !spec.get("serviceAccountName").is_empty() {
+        return;
+    }
+    for volume in spec.get("volumes").items() {
+        for source in volume.get("projected").get("sources").items() {
+            let token = source.get("serviceAccountToken");
+            if token.is_set() {
+                token.forbidden("must not be specified when serviceAccountName is not set");
+            }
+        }
+    }
+}
+
+/// Addresses of a pod or its host: one of each family at most, the first of them also in a field of its own.
+fn check_addresses(status: &Field, list: &str, first: &str) {
+    let list = status.get(list);
+    let mut seen = Vec::new();
+    for (index, item) in list.items().enumerate() {
+        let address = item.get("ip");
+        if index == 0 && !first.is_empty() && address.str() != status.get(first).str() {
+            address.invalid_value(address.str(), format!("must be equal to `{first}`"));
+        }
+        pod_spec::check_ip(&item.holding(&address));
+        if seen.contains(&address.str()) {
+            item.duplicate();
+        }
+        seen.push(address.str());
+    }
+    let families = |wanted: bool| seen.iter().filter(|it| it.contains(':') == wanted).count();
+    if families(true) > 1 || families(false) > 1 {
+        list.invalid("may specify no more than one IP for each IP family");
     }
 }
 

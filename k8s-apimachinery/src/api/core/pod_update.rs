@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::pod_gated;
 use super::pod_spec::Stage;
 use crate::api::Field;
 
@@ -38,12 +39,15 @@ pub(super) fn check(new: &Field, old: &Field) {
     );
 
     let mut changes = Vec::new();
-    compare(
-        new,
-        old,
-        &[&SPECIAL[..], &stages[..]].concat(),
-        &mut changes,
-    );
+    let mut free = [&SPECIAL[..], &stages[..]].concat();
+    if !old.get("schedulingGates").is_empty() {
+        pod_gated::check(new, old);
+        free.push("nodeSelector");
+        if pod_gated::is_same_but_for_nodes(&new.get("affinity"), &old.get("affinity")) {
+            free.push("affinity");
+        }
+    }
+    compare(new, old, &free, &mut changes);
     for stage in stages {
         let (list, old_list) = (new.get(stage), old.get(stage));
         for (container, old) in list.items().zip(old_list.items()) {
@@ -117,7 +121,7 @@ fn check_gates(new: &Field, old: &Field) {
     for gate in new.items() {
         let name = gate.get("name").str();
         if !old.items().any(|old| old.get("name").str() == name) {
-            new.forbidden(format!(
+            gate.get("name").forbidden(format!(
                 "only deletion is allowed, but found new scheduling gate '{name}'"
             ));
         }

@@ -10,12 +10,11 @@ use serde_json::{Map, Value, json};
 use super::endpoints::check_ordinary_ip;
 use super::pod_spec::check_port_number_or_name;
 use crate::api::metadata::{check_label_key, check_labels};
-use crate::api::{Edit, Field, NameRule, Rules};
+use crate::api::{Edit, Field, IMMUTABLE, NameRule, Rules};
 use crate::name;
 use crate::object::Object;
 
 const FIXED: &str = "may not change once set";
-const KUBELET_PORT: i64 = 10_250;
 const DAY: i64 = 86_400;
 const AFFINITY_SECONDS: i64 = 3 * 60 * 60;
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
@@ -52,6 +51,7 @@ impl Rules for Service {
 
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
+        check_topology(object);
         check_ports(&spec);
         check_affinity(&spec);
         check_type(&spec);
@@ -70,6 +70,19 @@ impl Rules for Service {
         // An address can be given up or taken only together with the type.
         if !is_named(&spec) && !is_named(&old) {
             address::check_update(&spec, &old);
+        }
+        let has_health = |spec: &Field| {
+            let policy = spec.get("externalTrafficPolicy");
+            spec.get("type").str() == "LoadBalancer" && policy.str() == "Local"
+        };
+        let (health, old_health) = (
+            spec.get("healthCheckNodePort"),
+            old.get("healthCheckNodePort"),
+        );
+        // One that isn't named is the one that was allocated.
+        let is_other = health.int().unwrap_or(0) != 0 && !health.same_as(&old_health);
+        if has_health(&spec) && has_health(&old) && is_other {
+            health.forbidden(IMMUTABLE);
         }
         let is_balanced = |spec: &Field| spec.get("type").str() == "LoadBalancer";
         if is_balanced(&spec) && is_balanced(&old) {
@@ -128,6 +141,20 @@ fn is_externally_accessible(spec: &Map<String, Value>) -> bool {
     }
 }
 
+/// The annotation for traffic within a zone has an older name; both say the same.
+fn check_topology(object: &Field) {
+    const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+    const MODE: &str = "service.kubernetes.io/topology-mode";
+    let metadata = object.get("metadata");
+    let annotations = metadata.get("annotations");
+    let (hints, mode) = (annotations.key(HINTS), annotations.key(MODE));
+    if hints.is_set() && mode.is_set() && hints.str() != mode.str() {
+        mode.invalid(format!(
+            "must match annotations[{HINTS}] when both are specified"
+        ));
+    }
+}
+
 fn is_headless(spec: &Field) -> bool {
     spec.get("clusterIP").str() == "None"
 }
@@ -164,13 +191,7 @@ fn check_port(port: &Field, needs_name: bool, type_: &str) {
     } else if needs_name {
         name.required("");
     }
-    let number = port.get("port");
-    number.must_be_port();
-    if type_ == "LoadBalancer" && number.int() == Some(KUBELET_PORT) {
-        number.invalid(format!(
-            "may not expose port {KUBELET_PORT} externally since it is used by kubelet"
-        ));
-    }
+    port.get("port").must_be_port();
     port.get("protocol").must_be_one_of(&PROTOCOLS);
     check_port_number_or_name(&port.get("targetPort"));
     let app_protocol = port.get("appProtocol");
@@ -178,13 +199,8 @@ fn check_port(port: &Field, needs_name: bool, type_: &str) {
         check_label_key(&app_protocol, app_protocol.str());
     }
     let node_port = port.get("nodePort");
-    if node_port.int().unwrap_or(0) == 0 {
-        return;
-    }
-    match type_ {
-        "ClusterIP" => node_port.forbidden("may not be used when `type` is 'ClusterIP'"),
-        "ExternalName" => node_port.forbidden("may not be used when `type` is 'ExternalName'"),
-        _ => node_port.must_be_port(),
+    if type_ == "ClusterIP" && node_port.int().unwrap_or(0) != 0 {
+        node_port.forbidden("may not be used when `type` is 'ClusterIP'");
     }
 }
 
@@ -234,7 +250,7 @@ fn check_policies(spec: &Field) {
     let external = spec.get("externalTrafficPolicy");
     let is_accessible = spec.map().is_some_and(is_externally_accessible);
     if is_accessible && external.is_empty() {
-        external.required("for externally-accessible services");
+        external.required("");
     } else if is_accessible {
         external.may_be_one_of(&["Cluster", "Local"]);
     } else if !external.is_empty() {

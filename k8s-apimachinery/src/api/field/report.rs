@@ -95,6 +95,11 @@ impl Field<'_, '_> {
         self.report(FieldErrorKind::NotFound, self.own_value(), String::new());
     }
 
+    /// A value other than the field's own refers to something that isn't there.
+    pub fn not_found_value(&self, bad_value: impl Into<Value>) {
+        self.report(FieldErrorKind::NotFound, bad_value.into(), String::new());
+    }
+
     /// The value has more than `max` bytes.
     pub fn too_long(&self, max: usize) {
         let detail = format!("may not be more than {max} bytes");

@@ -2,64 +2,26 @@
 
 use std::sync::Arc;
 
-use http::Method;
 use k8s_store::memory::MemoryStore;
 use serde_json::{Value, json};
 
-use crate::{ApiServer, User};
-
-struct Cluster(kube::Client);
+use super::super::testing::{Cluster, merge};
+use crate::ApiServer;
 
 const ACCOUNTS: &str = "/api/v1/namespaces/default/serviceaccounts";
-const PODS: &str = "/api/v1/namespaces/default/pods";
 
-impl Cluster {
-    /// A server whose namespace `default` has an account `default`, with these fields.
-    async fn start(account: Value) -> Self {
-        let server = ApiServer::builder(Arc::new(MemoryStore::new()));
-        let server = server.build().await.unwrap();
-        let admin = User::new("admin").in_group("kubeadm:cluster-admins");
-        let cluster = Cluster(server.client(admin));
-        let mut object = json!({ "metadata": { "name": "default" } });
-        merge(&mut object, account);
-        cluster.post(ACCOUNTS, object).await.unwrap();
-        cluster
-    }
-
-    async fn post(&self, uri: &str, value: Value) -> Result<Value, String> {
-        let request = http::Request::builder().method(Method::POST).uri(uri);
-        let body = value.to_string().into_bytes();
-        let answer = self.0.request::<Value>(request.body(body).unwrap()).await;
-        answer.map_err(|error| match error {
-            kube::Error::Api(status) => status.message.clone(),
-            other => panic!("{other}"),
-        })
-    }
-
-    async fn pod(&self, fields: Value) -> Result<Value, String> {
-        let mut pod = json!({
-            "metadata": { "name": "p" },
-            "spec": { "containers": [{ "name": "c", "image": "i" }] },
-        });
-        merge(&mut pod, fields);
-        self.post(PODS, pod).await
-    }
-}
-
-fn merge(into: &mut Value, fields: Value) {
-    match (into, fields) {
-        (Value::Object(into), Value::Object(fields)) => {
-            for (key, value) in fields {
-                merge(into.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (into, value) => *into = value,
-    }
+/// A server whose namespace `default` has an account `default`, with these fields.
+async fn start(account: Value) -> Cluster {
+    let cluster = Cluster::of(ApiServer::builder(Arc::new(MemoryStore::new()))).await;
+    let mut object = json!({ "metadata": { "name": "default" } });
+    merge(&mut object, account);
+    cluster.post(ACCOUNTS, object).await.unwrap();
+    cluster
 }
 
 #[tokio::test]
 async fn a_pod_finds_token_authority_and_namespace_in_a_volume() {
-    let cluster = Cluster::start(json!({})).await;
+    let cluster = start(json!({})).await;
     let init = json!([{ "name": "i", "image": "i" }]);
     let pod = cluster
         .pod(json!({ "spec": { "initContainers": init } }))
@@ -115,7 +77,7 @@ async fn pod_and_account_may_decline_the_volume_and_the_pod_has_the_last_word() 
         ),
     ];
     for (account, spec, want) in cases {
-        let cluster = Cluster::start(account.clone()).await;
+        let cluster = start(account.clone()).await;
         let pod = cluster.pod(json!({ "spec": spec })).await.unwrap();
         assert_eq!(pod["spec"]["volumes"].is_array(), want, "{account} {spec}");
     }
@@ -123,7 +85,7 @@ async fn pod_and_account_may_decline_the_volume_and_the_pod_has_the_last_word() 
 
 #[tokio::test]
 async fn a_mount_of_ones_own_stays_and_a_volume_of_ones_own_is_used() {
-    let cluster = Cluster::start(json!({})).await;
+    let cluster = start(json!({})).await;
     let path = "/var/run/secrets/kubernetes.io/serviceaccount";
     let own = json!([{ "name": "mine", "mountPath": path }]);
     let spec = json!({
@@ -148,7 +110,7 @@ async fn a_mount_of_ones_own_stays_and_a_volume_of_ones_own_is_used() {
 #[tokio::test]
 async fn pull_secrets_of_the_account_are_for_pods_that_name_none() {
     let pulls = json!([{ "name": "registry" }]);
-    let cluster = Cluster::start(json!({ "imagePullSecrets": pulls })).await;
+    let cluster = start(json!({ "imagePullSecrets": pulls })).await;
     let pod = cluster.pod(json!({})).await.unwrap();
     assert_eq!(pod["spec"]["imagePullSecrets"], pulls);
     let own = json!([{ "name": "own" }]);
@@ -159,7 +121,7 @@ async fn pull_secrets_of_the_account_are_for_pods_that_name_none() {
 
 #[tokio::test]
 async fn mirror_pods_have_neither_account_nor_secrets() {
-    let cluster = Cluster::start(json!({})).await;
+    let cluster = start(json!({})).await;
     let mirror = |spec: Value| {
         json!({
             "metadata": { "annotations": { "kubernetes.io/config.mirror": "hash" } },
@@ -196,7 +158,7 @@ async fn an_account_may_limit_its_pods_to_its_own_secrets() {
         "secrets": [{ "name": "known" }],
         "imagePullSecrets": [{ "name": "registry" }],
     });
-    let cluster = Cluster::start(account).await;
+    let cluster = start(account).await;
     let refusal = |why: &str| {
         Err(format!(
             "pods \"p\" is forbidden: {why} is not allowed because service account default does not reference that \
@@ -238,7 +200,7 @@ async fn an_account_may_limit_its_pods_to_its_own_secrets() {
 
 #[tokio::test]
 async fn old_clients_name_the_account_in_the_old_field() {
-    let cluster = Cluster::start(json!({})).await;
+    let cluster = start(json!({})).await;
     let other = json!({ "metadata": { "name": "other" } });
     cluster.post(ACCOUNTS, other).await.unwrap();
     let pod = cluster
@@ -250,7 +212,7 @@ async fn old_clients_name_the_account_in_the_old_field() {
 
 #[tokio::test]
 async fn an_account_that_is_not_there_runs_nothing() {
-    let cluster = Cluster::start(json!({})).await;
+    let cluster = start(json!({})).await;
     assert_eq!(
         cluster.pod(json!({ "spec": { "serviceAccountName": "nobody" } })).await,
         Err(

@@ -4,8 +4,11 @@
 use super::certificate;
 use super::rule::{
     ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, GET, POLICY, READ, Rule,
-    UPDATE, may,
+    STORAGE, UPDATE, Words, may,
 };
+
+/// What a controller needs to put finalizers on and take them off.
+const HOLD: Words = &["get", "list", "watch", "update"];
 
 /// Rules by controller.
 pub(super) const ROLES: &[(&str, &[Rule])] = &[
@@ -116,6 +119,26 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
             may(&["get", "list", "watch", "delete"], CORE, &["pods"]),
             may(READ, CORE, &["nodes"]),
             may(&["patch"], CORE, &["pods/status"]),
+        ],
+    ),
+    (
+        "pvc-protection-controller",
+        &[
+            EVENTS,
+            may(HOLD, CORE, &["persistentvolumeclaims"]),
+            may(READ, CORE, &["pods"]),
+        ],
+    ),
+    (
+        "pv-protection-controller",
+        &[EVENTS, may(HOLD, CORE, &["persistentvolumes"])],
+    ),
+    (
+        "volumeattributesclass-protection-controller",
+        &[
+            EVENTS,
+            may(READ, CORE, &["persistentvolumeclaims", "persistentvolumes"]),
+            may(HOLD, STORAGE, &["volumeattributesclasses"]),
         ],
     ),
     (

@@ -1,5 +1,6 @@
 //! Kinds of the core group.
 
+pub(crate) mod component_status;
 pub(super) mod config_map;
 pub(super) mod endpoints;
 pub(super) mod event;

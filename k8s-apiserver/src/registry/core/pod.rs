@@ -3,7 +3,7 @@
 mod row;
 
 use jiff::Timestamp;
-use k8s_apimachinery::{Object, Value, pod::qos, table::ColumnDefinition};
+use k8s_apimachinery::{Object, Value, api::core::label_keys, pod::qos, table::ColumnDefinition};
 use serde_json::json;
 
 use crate::registry::{Grace, KindRow, Strategy, SubresourceRow, WriteContext, cell, keep};
@@ -36,6 +36,7 @@ impl Strategy for Pod {
     }
 
     fn prepare_create(&self, object: &mut Object, ctx: &WriteContext<'_>) {
+        label_keys::merge(object);
         let class = object
             .view()
             .map_or(qos::QosClass::BestEffort, |pod| qos::compute(&pod));

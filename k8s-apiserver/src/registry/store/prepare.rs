@@ -34,7 +34,12 @@ impl Registry {
             Some(_) => Operation::Update,
         };
         let review = write.review(self, operation, &name, old);
-        for plugin in self.admission() {
+        // What is posted to `binding` was admitted by itself, and not the pod that it changes.
+        let plugins = match write.subresource {
+            "binding" => &[],
+            _ => self.admission(),
+        };
+        for plugin in plugins {
             plugin.mutate(&review, new).await?;
         }
 
@@ -75,7 +80,7 @@ impl Registry {
         }
 
         let mut effects = Effects::default();
-        for plugin in self.admission() {
+        for plugin in plugins {
             effects.extend(plugin.validate(&review, Some(new)).await?);
         }
         let mut change = Change {

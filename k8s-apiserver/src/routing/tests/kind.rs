@@ -61,7 +61,15 @@ fn assert_same(got: &Value, sent: &Value, but: &[&str]) {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_made_is_read_back_and_its_status_comes_separately() {
-    for object in maximal() {
+    for mut object in maximal() {
+        if object["kind"] == "CertificateSigningRequest" {
+            // The server says who asks, whatever they say.
+            let spec = object["spec"].as_object_mut().unwrap();
+            spec.retain(|field, _| {
+                !["username", "uid", "groups", "extra"].contains(&field.as_str())
+            });
+            spec.insert("username".into(), "tester".into());
+        }
         let api = Api::start().await;
         allow_admin_access(&api).await;
         let Some((uri, has_status)) = collection(&object) else {

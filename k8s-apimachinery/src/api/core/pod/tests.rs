@@ -253,7 +253,7 @@ fn all_faults_are_reported_at_once() {
             r#"spec.containers[1].imagePullPolicy: Unsupported value: "Later": supported values: "Always", "IfNotPresent", "Never""#,
             r#"spec.containers[2].name: Duplicate value: "b""#,
             r#"spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "OnFailure", "Never""#,
-            "spec.dnsConfig.nameservers: Required value: must provide at least one DNS nameserver when `dnsPolicy` is None",
+            "spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None",
         ],
     );
 }
@@ -521,7 +521,7 @@ fn gated_pods_have_no_node_and_gates_are_only_lifted() {
         gated(json!([])),
         gated(json!([{"name": "a"}])),
         &[
-            "spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate 'a'",
+            "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found new scheduling gate 'a'",
         ],
     );
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::volume::Volumes;
-use super::{env, handler, image, port, probe, resources, security, volume_mount};
+use super::{env, handler, image, port, probe, resources, restart, security, volume_mount};
 use crate::api::edit::Edit;
 use crate::api::field::Field;
 use crate::name;
@@ -60,53 +60,74 @@ pub(crate) fn default(container: &mut Map<String, Value>) {
 
 /// Checks all containers of a spec.
 pub(crate) fn check_all(spec: &Field, volumes: &Volumes) {
-    let mut names = HashSet::new();
+    let mut names: Vec<&str> = Vec::new();
     let main = spec.get("containers");
     if main.is_empty() {
         main.required("");
     }
-    let host_network = spec.get("hostNetwork").is_true();
-    let (claims, restarts) = (spec.get("resourceClaims"), spec.get("restartPolicy").str());
-    for stage in Stage::ALL {
+    let pod = Pod {
+        volumes,
+        claims: spec.get("resourceClaims"),
+        restarts: spec.get("restartPolicy").str(),
+        grace: spec.get("terminationGracePeriodSeconds").int(),
+        os: spec.get("os").get("name").str(),
+    };
+    for stage in [Stage::Main, Stage::Init, Stage::Ephemeral] {
+        let targets = names.len();
         let mut host_ports = HashSet::new();
         for container in spec.get(stage.field()).items() {
+            check(&container, stage, &pod);
             let name = container.get("name");
-            if name.must_be_set() {
-                name.invalid_for(name::dns1123_label(name.str()));
-                if !names.insert(name.str()) {
-                    name.duplicate();
-                }
-            }
-            check(&container, stage, volumes);
-            resources::check_container(&container.get("resources"), &claims);
-            resources::check_resize_policies(&container.get("resizePolicy"), restarts);
             let target = container.get("targetContainerName");
-            if !target.is_empty() && !names.contains(target.str()) {
+            if !name.is_empty() && names.contains(&name.str()) {
+                name.duplicate();
+            }
+            names.push(name.str());
+            if !target.is_empty() && !names[..targets].contains(&target.str()) {
                 target.not_found();
             }
-            let ports = container.get("ports");
-            port::check(&ports, host_network);
-            if stage == Stage::Main {
-                port::check_host_conflicts(&ports, &mut host_ports);
+            if stage == Stage::Init {
+                host_ports.clear();
             }
+            port::check_host_conflicts(&container.get("ports"), &mut host_ports);
+        }
+    }
+    if spec.get("hostNetwork").is_true() {
+        for container in main.items() {
+            port::check_on_host(&container.get("ports"));
         }
     }
 }
 
-fn check(container: &Field, stage: Stage, volumes: &Volumes) {
-    image::check(&container.get("image"));
+/// What a container's rules need to know of its pod.
+struct Pod<'a, 'p, 'v> {
+    volumes: &'a Volumes<'v>,
+    claims: Field<'p, 'v>,
+    restarts: &'a str,
+    grace: Option<i64>,
+    os: &'a str,
+}
+
+fn check(container: &Field, stage: Stage, pod: &Pod) {
+    let name = container.get("name");
+    if name.must_be_set() {
+        name.invalid_for(name::dns1123_label(name.str()));
+    }
+    container.get("image").must_be_set();
+    let message_policy = container.get("terminationMessagePolicy");
+    message_policy.must_be_one_of(&["FallbackToLogsOnError", "File"]);
+    port::check(&container.get("ports"));
+    env::check(container);
+    volume_mount::check(container, pod.volumes);
     container
         .get("imagePullPolicy")
         .must_be_one_of(&["Always", "IfNotPresent", "Never"]);
-    let message_policy = container.get("terminationMessagePolicy");
-    message_policy.must_be_one_of(&["FallbackToLogsOnError", "File"]);
-    env::check(container);
-    volume_mount::check(container, volumes);
+    resources::check_container(&container.get("resources"), &pod.claims);
+    resources::check_resize_policies(&container.get("resizePolicy"), pod.restarts);
     security::check_container(&container.get("securityContext"));
-    let restart_policy = container.get("restartPolicy");
-    restart_policy.may_be_one_of(&["Always", "OnFailure", "Never"]);
     match stage {
-        Stage::Init if restart_policy.str() != "Always" => {
+        Stage::Init if container.get("restartPolicy").str() != "Always" => {
+            restart::check(container);
             let why = "may not be set for init containers without restartPolicy=Always";
             forbid(
                 container,
@@ -120,19 +141,23 @@ fn check(container: &Field, stage: Stage, volumes: &Volumes) {
             );
         }
         Stage::Init | Stage::Main => {
+            restart::check(container);
+            handler::check_lifecycle(&container.get("lifecycle"), pod.grace, pod.os);
             probe::check(container);
-            handler::check_lifecycle(&container.get("lifecycle"));
         }
         Stage::Ephemeral => {
+            image::check_trimmed(&container.get("image"));
             let why = "cannot be set for an Ephemeral Container";
             let unfit = [
                 "ports",
+                "resources",
+                "resizePolicy",
+                "restartPolicy",
+                "restartPolicyRules",
                 "livenessProbe",
                 "readinessProbe",
                 "startupProbe",
                 "lifecycle",
-                "resources",
-                "resizePolicy",
             ];
             forbid(container, &unfit, why);
             for mount in container.get("volumeMounts").items() {

@@ -15,8 +15,13 @@ pub(super) fn check(spec: &Field) {
     policy.must_be_one_of(&POLICIES);
     let config = spec.get("dnsConfig");
     let nameservers = config.get("nameservers");
+    if policy.str() == "None" && !config.is_set() {
+        config.required("must provide `dnsConfig` when `dnsPolicy` is None");
+        return;
+    }
     if policy.str() == "None" && nameservers.is_empty() {
         nameservers.required("must provide at least one DNS nameserver when `dnsPolicy` is None");
+        return;
     }
     if nameservers.len() > MAX_NAMESERVERS {
         nameservers.invalid("must not have more than 3 nameservers");
@@ -24,9 +29,8 @@ pub(super) fn check(spec: &Field) {
     nameservers.items().for_each(|ip| check_ip(&ip));
     check_searches(&config.get("searches"));
     for option in config.get("options").items() {
-        let name = option.get("name");
-        if name.is_empty() {
-            name.required("must not be empty");
+        if option.get("name").is_empty() {
+            option.required("must not be empty");
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::api::core::config_map::check_key;
 use crate::api::edit::Edit;
 use crate::api::field::Field;
+use crate::quantity::Quantity;
 
 const PRINTABLE: &str = "a valid environment variable name must consist only of printable ASCII characters other than '='";
 const ONE_AT_A_TIME: &str = "may not have more than one field specified at a time";
@@ -93,7 +94,10 @@ fn check_source(from: &Field, has_value: bool) {
         if !key_ref.is_set() {
             continue;
         }
-        key_ref.get("name").must_be_set();
+        let name = key_ref.get("name");
+        for message in crate::name::dns1123_subdomain(name.str()) {
+            name.invalid_value(name.str(), message);
+        }
         let key = key_ref.get("key");
         if key.must_be_set() {
             check_key(&key, key.str());
@@ -146,10 +150,38 @@ pub(super) fn check_resource_ref(resource_ref: &Field) {
     let is_huge_pages = ["limits.hugepages-", "requests.hugepages-"]
         .iter()
         .any(|p| resource.str().starts_with(p));
-    if !is_huge_pages {
-        resource.may_be_one_of(&RESOURCES);
+    if !is_huge_pages && !RESOURCES.contains(&resource.str()) {
+        resource.unsupported(&RESOURCES);
+        return;
+    }
+    check_divisor(&resource_ref.get("divisor"), resource.str());
+}
+
+/// The units in which a resource may be shown.
+fn check_divisor(divisor: &Field, resource: &str) {
+    const CPU: [&str; 2] = ["1m", "1"];
+    const BYTES: [&str; 13] = [
+        "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei",
+    ];
+    let Ok(unit) = divisor.str().parse::<Quantity>() else {
+        return;
+    };
+    let (_, sort) = resource.split_once('.').unwrap_or_default();
+    let (units, list, name) = match sort {
+        "cpu" => (&CPU[..], "1m and 1", "cpu"),
+        "ephemeral-storage" => (&BYTES[..], BYTE_UNITS, "local ephemeral storage"),
+        "memory" => (&BYTES[..], BYTE_UNITS, "memory"),
+        _ => (&BYTES[..], BYTE_UNITS, "hugepages"),
+    };
+    if !unit.is_zero() && !units.contains(&unit.to_string().as_str()) {
+        divisor.invalid_value(
+            resource,
+            format!("only divisor's values {list} are supported with the {name} resource"),
+        );
     }
 }
+
+const BYTE_UNITS: &str = "1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei";
 
 fn check_bulk_source(source: &Field) {
     let prefix = source.get("prefix");
@@ -158,7 +190,12 @@ fn check_bulk_source(source: &Field) {
     }
     let refs = [source.get("configMapRef"), source.get("secretRef")];
     for reference in refs.iter().filter(|reference| reference.is_set()) {
-        reference.get("name").must_be_set();
+        let name = reference.get("name");
+        if name.must_be_set() {
+            // A trailing dash is let pass, as of a prefix.
+            let stem = name.str().strip_suffix('-').unwrap_or(name.str());
+            name.invalid_for(crate::name::dns1123_subdomain(stem));
+        }
     }
     match refs.iter().filter(|reference| reference.is_set()).count() {
         0 => source.invalid_value("", "must specify one of: `configMapRef` or `secretRef`"),

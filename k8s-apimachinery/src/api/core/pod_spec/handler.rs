@@ -25,21 +25,80 @@ pub(super) fn default(handler: &mut Map<String, Value>) {
 }
 
 /// Checks a container's hooks.
-pub(super) fn check_lifecycle(lifecycle: &Field) {
+///
+/// `grace` is how many seconds the pod has to end, `os` the system that it says it needs.
+pub(super) fn check_lifecycle(lifecycle: &Field, grace: Option<i64>, os: &str) {
     for hook in HOOKS {
         let hook = lifecycle.get(hook);
         if hook.is_set() {
-            check_action(&hook, &HOOK_ACTIONS);
+            check_action(&hook, &HOOK_ACTIONS, grace);
+        }
+    }
+    let signal = lifecycle.get("stopSignal");
+    if signal.is_set() {
+        match os {
+            "" => signal.forbidden("may not be set for containers with empty `spec.os.name`"),
+            "windows" => signal.must_be_one_of(&["SIGKILL", "SIGTERM"]),
+            _ if is_signal(signal.str()) => {}
+            _ => signal.invalid("must be the name of a signal"),
         }
     }
 }
 
-/// Checks a probe's action.
-pub(super) fn check_probe(probe: &Field) {
-    check_action(probe, &PROBE_ACTIONS);
+/// Whether Linux has a signal of this name: the ordinary ones, and those numbered from either end of the real-time ones.
+fn is_signal(name: &str) -> bool {
+    const NAMES: [&str; 34] = [
+        "SIGABRT",
+        "SIGALRM",
+        "SIGBUS",
+        "SIGCHLD",
+        "SIGCLD",
+        "SIGCONT",
+        "SIGFPE",
+        "SIGHUP",
+        "SIGILL",
+        "SIGINT",
+        "SIGIO",
+        "SIGIOT",
+        "SIGKILL",
+        "SIGPIPE",
+        "SIGPOLL",
+        "SIGPROF",
+        "SIGPWR",
+        "SIGQUIT",
+        "SIGSEGV",
+        "SIGSTKFLT",
+        "SIGSTOP",
+        "SIGSYS",
+        "SIGTERM",
+        "SIGTRAP",
+        "SIGTSTP",
+        "SIGTTIN",
+        "SIGTTOU",
+        "SIGURG",
+        "SIGUSR1",
+        "SIGUSR2",
+        "SIGVTALRM",
+        "SIGWINCH",
+        "SIGXCPU",
+        "SIGXFSZ",
+    ];
+    let within = |prefix: &str, most: u8| {
+        let number = name.strip_prefix(prefix);
+        number.is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=most).contains(&n)))
+    };
+    NAMES.contains(&name)
+        || matches!(name, "SIGRTMIN" | "SIGRTMAX")
+        || within("SIGRTMIN+", 15)
+        || within("SIGRTMAX-", 14)
 }
 
-fn check_action(handler: &Field, actions: &[&str]) {
+/// Checks a probe's action.
+pub(super) fn check_probe(probe: &Field) {
+    check_action(probe, &PROBE_ACTIONS, None);
+}
+
+fn check_action(handler: &Field, actions: &[&str], grace: Option<i64>) {
     let mut is_first = true;
     for action in actions {
         let action_field = handler.get(action);
@@ -58,7 +117,7 @@ fn check_action(handler: &Field, actions: &[&str]) {
             "httpGet" => check_http(&action_field),
             "tcpSocket" => check_number_or_name(&action_field.get("port")),
             "grpc" => action_field.get("port").must_be_port(),
-            _ => action_field.get("seconds").must_not_be_negative(),
+            _ => check_sleep(&action_field, grace),
         }
     }
     if is_first {
@@ -66,15 +125,27 @@ fn check_action(handler: &Field, actions: &[&str]) {
     }
 }
 
+fn check_sleep(sleep: &Field, grace: Option<i64>) {
+    let seconds = sleep.get("seconds").int().unwrap_or(0);
+    if let Some(grace) = grace.filter(|grace| !(0..=*grace).contains(&seconds)) {
+        sleep.invalid_value(
+            seconds,
+            format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})"),
+        );
+    }
+}
+
 fn check_http(http: &Field) {
     http.get("path").must_be_set();
     check_number_or_name(&http.get("port"));
     http.get("scheme").must_be_one_of(&["HTTP", "HTTPS"]);
-    for header in http.get("httpHeaders").items() {
+    let headers = http.get("httpHeaders");
+    for header in headers.items() {
         let name = header.get("name");
         let is_allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
         if name.is_empty() || !name.str().bytes().all(is_allowed) {
-            name.invalid_value(
+            // Kubernetes reports these for the list as a whole.
+            headers.invalid_value(
                 name.str(),
                 "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
             );

@@ -17,9 +17,9 @@ pub(super) fn default_pull_policy(image: &str) -> &'static str {
     }
 }
 
-/// Checks the reference: it must be there, without space around.
-pub(super) fn check(image: &Field) {
-    if image.must_be_set() && image.str().trim() != image.str() {
+/// Checks the reference of a container that is to run, not of one in a template: it has no space around.
+pub(in crate::api::core) fn check_trimmed(image: &Field) {
+    if image.str().trim() != image.str() {
         image.invalid("must not have leading or trailing whitespace");
     }
 }

@@ -13,10 +13,13 @@ pub(super) mod container;
 mod dns;
 mod env;
 mod handler;
-mod image;
+pub(super) mod image;
+mod os;
 mod port;
 mod probe;
+mod projection;
 pub(super) mod resources;
+mod restart;
 mod scheduling;
 mod security;
 mod volume;
@@ -81,10 +84,7 @@ pub(crate) fn check(spec: &Field) {
         let condition = gate.get("conditionType");
         condition.invalid_for(name::qualified_name(condition.str()));
     }
-    let os = spec.get("os");
-    if os.is_set() {
-        os.get("name").must_be_one_of(&["linux", "windows"]);
-    }
+    os::check(spec);
 }
 
 fn check_names(spec: &Field) {
@@ -106,10 +106,31 @@ fn check_names(spec: &Field) {
             name.invalid_for(name::dns1123_label(name.str()));
         }
     }
+    check_hostname_override(spec);
     for secret in spec.get("imagePullSecrets").items() {
         let name = secret.get("name");
         if !name.is_empty() {
             name.invalid_for(name::dns1123_subdomain(name.str()));
+        }
+    }
+}
+
+/// A name of the host's own (KEP-4762): the kernel takes no longer one, and other ways of naming it are out.
+fn check_hostname_override(spec: &Field) {
+    const LONGEST: usize = 64;
+    let name = spec.get("hostnameOverride");
+    if !name.is_set() {
+        return;
+    }
+    for message in name::dns1123_subdomain(name.str()) {
+        name.invalid_value(name.str(), message);
+    }
+    if name.str().len() > LONGEST {
+        name.too_long(LONGEST);
+    }
+    for other in ["hostNetwork", "setHostnameAsFQDN"] {
+        if spec.get(other).is_true() {
+            name.forbidden(format!("may not be specified when {other} is true"));
         }
     }
 }

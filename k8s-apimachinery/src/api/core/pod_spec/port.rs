@@ -16,7 +16,7 @@ pub(super) fn default(port: &mut Map<String, Value>) {
 }
 
 /// Checks the ports of one container.
-pub(super) fn check(ports: &Field, host_network: bool) {
+pub(super) fn check(ports: &Field) {
     let mut names = HashSet::new();
     for port in ports.items() {
         let name = port.get("name");
@@ -34,15 +34,24 @@ pub(super) fn check(ports: &Field, host_network: bool) {
         }
         if host_port.int().unwrap_or(0) != 0 {
             host_port.must_be_port();
-            if host_network && host_port.int() != container_port.int() {
-                container_port.invalid("must match `hostPort` when `hostNetwork` is true");
-            }
         }
         let host_ip = port.get("hostIP");
         if !host_ip.is_empty() {
             check_ip(&host_ip);
         }
         port.get("protocol").must_be_one_of(&PROTOCOLS);
+    }
+}
+
+/// Checks the ports of a container in its node's network: they are the node's as well. In templates they may be left
+/// open, since pods get them when they are made.
+pub(super) fn check_on_host(ports: &Field) {
+    for port in ports.items() {
+        let (container_port, host_port) = (port.get("containerPort"), port.get("hostPort"));
+        let published = host_port.int().unwrap_or(0);
+        if published != 0 && host_port.int() != container_port.int() {
+            host_port.invalid("must match `containerPort` when `hostNetwork` is true");
+        }
     }
 }
 

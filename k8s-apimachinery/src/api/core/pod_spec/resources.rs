@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
+use super::Stage;
 use crate::api::edit::Edit;
 use crate::api::field::Field;
 use crate::name;
@@ -97,9 +98,81 @@ pub(super) fn check_pod(spec: &Field) {
             .get("claims")
             .forbidden("claims cannot be set for Resources at pod-level");
     }
+    if resources.is_set() {
+        check_together(spec, &resources);
+    }
     for (name, amount) in spec.get("overhead").entries() {
         check_amount(&amount, name);
     }
+}
+
+/// Checks the pod's resources against those of its containers: together they request no more, and none has a higher
+/// limit (KEP-2837).
+fn check_together(spec: &Field, resources: &Field) {
+    let (requests, limits) = (resources.get("requests"), resources.get("limits"));
+    let mut names: Vec<&str> = Vec::new();
+    for stage in [Stage::Main, Stage::Init] {
+        for container in spec.get(stage.field()).items() {
+            let of_container = container.get("resources");
+            let of_container = of_container.get("requests");
+            names.extend(of_container.names().filter(|name| is_pod_resource(name)));
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let (together, of_pod) = (requested_together(spec, name), requests.key(name));
+        let requested = quantity(&of_pod).unwrap_or_default();
+        if together > requested {
+            of_pod.invalid_value(
+                requested.to_string(),
+                format!(
+                    "must be greater than or equal to aggregate container requests of {together}"
+                ),
+            );
+        }
+    }
+    // Kubernetes reports these below the pod's resources.
+    let shown = resources.get("containers");
+    for (index, container) in spec.get("containers").items().enumerate() {
+        for (name, limit) in container.get("resources").get("limits").entries() {
+            let of_pod = limits.key(name);
+            if let (Some(own), Some(most)) = (quantity(&limit), quantity(&of_pod))
+                && own > most
+            {
+                shown.at(index).key(name).get("limits").invalid_value(
+                    limit.str(),
+                    format!(
+                        "must be less than or equal to pod limits of {}",
+                        of_pod.str()
+                    ),
+                );
+            }
+        }
+    }
+}
+
+/// What containers request at most at any time: init containers run one by one, beside the sidecars before them.
+fn requested_together(spec: &Field, name: &str) -> Quantity {
+    let of = |container: &Field| {
+        let resources = container.get("resources");
+        let requests = resources.get("requests");
+        quantity(&requests.key(name)).unwrap_or_default()
+    };
+    let (mut sidecars, mut highest) = (Quantity::default(), Quantity::default());
+    for container in spec.get("initContainers").items() {
+        let mut running = of(&container);
+        running.add(sidecars);
+        if container.get("restartPolicy").str() == "Always" {
+            sidecars = running;
+        }
+        highest = highest.max(running);
+    }
+    let mut together = sidecars;
+    spec.get("containers")
+        .items()
+        .for_each(|container| together.add(of(&container)));
+    together.max(highest)
 }
 
 /// Checks a list of resources: each a quantity that isn't negative.
@@ -200,4 +273,39 @@ fn is_pod_resource(name: &str) -> bool {
 fn may_overcommit(name: &str) -> bool {
     let is_native = !name.contains('/') || name.contains("kubernetes.io/");
     is_native && !name.starts_with("hugepages-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{collect, testing::object};
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn check(spec: Value, want: &[&str]) {
+        let faults = collect(&object(spec), check_pod);
+        let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, want);
+    }
+
+    #[test]
+    fn a_pod_requests_no_less_than_its_containers_and_limits_each() {
+        let requests = |cpu: &str| json!({"resources": {"requests": {"cpu": cpu}}});
+        let pod = |cpu: &str| {
+            json!({
+                "resources": {"requests": {"cpu": cpu}, "limits": {"cpu": "2"}},
+                "containers": [requests("500m"), {"resources": {"limits": {"cpu": "3"}}}],
+                "initContainers": [requests("900m"), requests("100m")],
+            })
+        };
+        let limit = r#"resources.containers[1][cpu].limits: Invalid value: "3": must be less than or equal to pod limits of 2"#;
+        check(pod("1"), &[limit]);
+        check(
+            pod("800m"),
+            &[
+                r#"resources.requests[cpu]: Invalid value: "800m": must be greater than or equal to aggregate container requests of 900m"#,
+                limit,
+            ],
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::api::core::label_keys;
 use crate::api::field::Field;
 use crate::api::metadata::check_label_key;
 use crate::api::selector::{check_label_selector, check_node_selector_term};
@@ -100,14 +101,7 @@ fn check_pod_affinity_term(term: &Field) {
         namespace.invalid_for(name::dns1123_label(namespace.str()));
     }
     check_topology_key(&term.get("topologyKey"));
-    for keys in ["matchLabelKeys", "mismatchLabelKeys"] {
-        check_label_keys(&term.get(keys));
-    }
-}
-
-fn check_label_keys(keys: &Field) {
-    keys.items()
-        .for_each(|key| check_label_key(&key, key.str()));
+    label_keys::check(term);
 }
 
 fn check_topology_key(key: &Field) {
@@ -150,17 +144,22 @@ fn check_spread(constraints: &Field) {
             constraint.get(policy).may_be_one_of(&["Honor", "Ignore"]);
         }
         check_label_selector(&constraint.get("labelSelector"));
-        check_label_keys(&constraint.get("matchLabelKeys"));
+        label_keys::check(&constraint);
     }
 }
 
 fn check_gates(spec: &Field) {
     let gates = spec.get("schedulingGates");
+    let mut seen = HashSet::new();
     for gate in gates.items() {
-        let name = gate.get("name");
-        name.invalid_for(name::qualified_name(name.str()));
+        let name = gate.get("name").str();
+        for message in name::qualified_name(name) {
+            gate.invalid_value(name, message);
+        }
+        if !seen.insert(name) {
+            gate.duplicate_value(name);
+        }
     }
-    gates.must_differ_in("name");
     let node_name = spec.get("nodeName");
     if !gates.is_empty() && !node_name.is_empty() {
         node_name.forbidden("cannot be set until all schedulingGates have been cleared");

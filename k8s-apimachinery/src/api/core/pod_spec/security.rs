@@ -1,6 +1,8 @@
 //! Security contexts: the pod's and each container's.
 
+use super::volume::check_descending_path;
 use crate::api::field::Field;
+use crate::name;
 
 const MAX_ID: i64 = i32::MAX as i64;
 
@@ -8,8 +10,11 @@ const MAX_ID: i64 = i32::MAX as i64;
 pub(super) fn check_pod(spec: &Field) {
     let context = spec.get("securityContext");
     if spec.get("shareProcessNamespace").is_true() && spec.get("hostPID").is_true() {
-        spec.get("shareProcessNamespace")
-            .invalid("ShareProcessNamespace and HostPID cannot both be enabled");
+        // Kubernetes reports it where its own type has it.
+        context.get("shareProcessNamespace").invalid_value(
+            true,
+            "ShareProcessNamespace and HostPID cannot both be enabled",
+        );
     }
     if spec.get("hostUsers").value() == Some(&serde_json::Value::Bool(false)) {
         for namespace in ["hostNetwork", "hostPID", "hostIPC"] {
@@ -32,7 +37,9 @@ pub(super) fn check_pod(spec: &Field) {
         .get("seLinuxChangePolicy")
         .may_be_one_of(&["MountOption", "Recursive"]);
     for sysctl in context.get("sysctls").items() {
-        check_sysctl_name(&sysctl.get("name"));
+        let name = sysctl.get("name");
+        check_sysctl_name(&name);
+        check_own_namespace(&name, spec);
     }
     context.get("sysctls").must_differ_in("name");
     check_profiles(&context);
@@ -74,24 +81,95 @@ fn check_ids(context: &Field, fields: &[&str]) {
 }
 
 fn check_profiles(context: &Field) {
-    const TYPES: [&str; 3] = ["Localhost", "RuntimeDefault", "Unconfined"];
-    for field in ["seccompProfile", "appArmorProfile"] {
-        let profile = context.get(field);
-        if !profile.is_set() {
-            continue;
+    check_seccomp(&context.get("seccompProfile"));
+    check_windows(&context.get("windowsOptions"));
+    check_app_armor(&context.get("appArmorProfile"));
+}
+
+const PROFILE_TYPES: [&str; 3] = ["Localhost", "RuntimeDefault", "Unconfined"];
+
+fn check_seccomp(profile: &Field) {
+    if !profile.is_set() {
+        return;
+    }
+    let (type_, localhost) = (profile.get("type"), profile.get("localhostProfile"));
+    if type_.is_empty() {
+        type_.required("type is required when seccompProfile is set");
+    }
+    type_.may_be_one_of(&PROFILE_TYPES);
+    match type_.str() {
+        "Localhost" if !localhost.is_set() => {
+            localhost.required("must be set when seccomp type is Localhost");
         }
-        let (type_, localhost) = (profile.get("type"), profile.get("localhostProfile"));
-        type_.must_be_one_of(&TYPES);
-        match type_.str() {
-            "Localhost" if localhost.is_empty() => {
-                localhost.required("must be set when seccomp type is Localhost");
-            }
-            "Localhost" => {}
-            _ if localhost.is_set() => {
-                localhost.invalid("can only be set when seccomp type is Localhost");
-            }
-            _ => {}
+        "Localhost" => check_descending_path(&localhost),
+        _ if localhost.is_set() => {
+            localhost.invalid("can only be set when seccomp type is Localhost");
         }
+        _ => {}
+    }
+}
+
+fn check_app_armor(profile: &Field) {
+    const LONGEST: usize = 4095;
+    if !profile.is_set() {
+        return;
+    }
+    let (type_, localhost) = (profile.get("type"), profile.get("localhostProfile"));
+    if type_.is_empty() {
+        type_.required("type is required when appArmorProfile is set");
+    }
+    type_.may_be_one_of(&PROFILE_TYPES);
+    match (type_.str(), localhost.is_set()) {
+        ("Localhost", true) => {
+            if localhost.str().trim() != localhost.str() {
+                localhost.invalid("must not be padded with whitespace");
+            } else if localhost.is_empty() {
+                localhost.required("must be set when AppArmor type is Localhost");
+            }
+            if localhost.str().len() > LONGEST {
+                localhost.too_long(LONGEST);
+            }
+        }
+        ("Localhost", false) => localhost.required("must be set when AppArmor type is Localhost"),
+        ("RuntimeDefault" | "Unconfined", true) => {
+            localhost.invalid("can only be set when AppArmor type is Localhost");
+        }
+        _ => {}
+    }
+}
+
+/// Checks what Windows alone knows: a group-managed service account, and a user.
+fn check_windows(options: &Field) {
+    const SPEC_MAX: usize = 64 * 1024;
+    let name = options.get("gmsaCredentialSpecName");
+    if name.is_set() {
+        for message in name::dns1123_subdomain(name.str()) {
+            name.invalid_value(name.str(), message);
+        }
+    }
+    let spec = options.get("gmsaCredentialSpec");
+    if spec.is_set() {
+        if spec.is_empty() {
+            spec.invalid("gmsaCredentialSpec cannot be an empty string");
+        } else if spec.str().len() > SPEC_MAX {
+            spec.invalid("gmsaCredentialSpec size must be under 64 KiB");
+        }
+    }
+    let user = options.get("runAsUserName");
+    if user.is_set() && user.is_empty() {
+        user.invalid("runAsUserName cannot be an empty string");
+    }
+}
+
+/// A setting of a namespace that the pod shares with its host would be one of the host.
+fn check_own_namespace(sysctl: &Field, spec: &Field) {
+    let name = sysctl.str().replace('/', ".");
+    let is_of = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
+    let is_ipc = name == "kernel.sem" || is_of(&["kernel.shm", "kernel.msg", "fs.mqueue."]);
+    if is_of(&["net."]) && spec.get("hostNetwork").is_true() {
+        sysctl.invalid("may not be specified when 'hostNetwork' is true");
+    } else if is_ipc && spec.get("hostIPC").is_true() {
+        sysctl.invalid("may not be specified when 'hostIPC' is true");
     }
 }
 

@@ -1,11 +1,11 @@
 //! Volumes: where files come from.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
 use super::env::{check_field_ref, check_resource_ref, default_field_ref};
-use super::image;
+use super::{image, projection};
 use crate::api::core::config_map::check_key;
 use crate::api::core::{persistent_volume, persistent_volume_claim, volume_source};
 use crate::api::edit::Edit;
@@ -14,8 +14,8 @@ use crate::api::metadata::check_labels;
 use crate::name;
 use crate::quantity::Quantity;
 
-/// Names of the pod's volumes, for the mounts to refer to.
-pub(super) type Volumes<'v> = HashSet<&'v str>;
+/// The pod's volumes by name, each with the field that says what it is, for the mounts to refer to.
+pub(super) type Volumes<'v> = HashMap<&'v str, &'v str>;
 
 /// 0644: owner writes, all read.
 const FILE_MODE: i64 = 0o644;
@@ -76,18 +76,19 @@ fn default_downward_item(item: &mut Map<String, Value>) {
 
 /// Checks all volumes and returns their names.
 pub(super) fn check_all<'v>(volumes: &Field<'_, 'v>) -> Volumes<'v> {
-    let mut names = Volumes::new();
+    let mut known = Volumes::new();
     for volume in volumes.items() {
         let name = volume.get("name");
         if name.must_be_set() {
             name.invalid_for(name::dns1123_label(name.str()));
-            if !names.insert(name.str()) {
+            let kind = volume.names().find(|field| *field != "name");
+            if known.insert(name.str(), kind.unwrap_or_default()).is_some() {
                 name.duplicate();
             }
         }
         check_source(&volume);
     }
-    names
+    known
 }
 
 fn check_source(volume: &Field) {
@@ -117,9 +118,9 @@ fn check_source(volume: &Field) {
             source
                 .get("items")
                 .items()
-                .for_each(|item| check_downward_item(&item));
+                .for_each(|item| check_downward_file(&source, &item));
         }
-        "projected" => check_projected(&source),
+        "projected" => projection::check(&source),
         "persistentVolumeClaim" => {
             source.get("claimName").must_be_set();
         }
@@ -161,7 +162,7 @@ fn check_empty_dir(source: &Field) {
     }
 }
 
-fn check_files(source: &Field) {
+pub(super) fn check_files(source: &Field) {
     check_mode(&source.get("defaultMode"));
     for item in source.get("items").items() {
         let (key, path) = (item.get("key"), item.get("path"));
@@ -169,83 +170,51 @@ fn check_files(source: &Field) {
             check_key(&key, key.str());
         }
         if path.must_be_set() {
-            check_descending_path(&path);
+            check_local_path(&path);
         }
         check_mode(&item.get("mode"));
     }
 }
 
-fn check_downward_item(item: &Field) {
-    let path = item.get("path");
+/// Checks a file that shows something of the pod. Kubernetes reports what is wrong as if it stood in `volume` itself.
+pub(super) fn check_downward_file(volume: &Field, item: &Field) {
+    let shown =
+        ["path", "fieldRef", "resourceFieldRef", "mode"].map(|field| (field, volume.get(field)));
+    let [path, field_ref, resource_ref, mode] = shown
+        .each_ref()
+        .map(|(field, shown)| shown.holding(&item.get(field)));
     if path.must_be_set() {
-        check_descending_path(&path);
+        check_local_path(&path);
     }
-    let (field_ref, resource_ref) = (item.get("fieldRef"), item.get("resourceFieldRef"));
     if field_ref.is_set() {
         check_field_ref(&field_ref, &FIELDS);
         if resource_ref.is_set() {
-            item.invalid("fieldRef and resourceFieldRef can not be specified simultaneously");
+            volume.invalid_value(
+                "resource",
+                "fieldRef and resourceFieldRef can not be specified simultaneously",
+            );
         }
     } else if resource_ref.is_set() {
         resource_ref.get("containerName").must_be_set();
         check_resource_ref(&resource_ref);
     } else {
-        item.required("one of fieldRef and resourceFieldRef is required");
+        volume.required("one of fieldRef and resourceFieldRef is required");
     }
-    check_mode(&item.get("mode"));
+    check_mode(&mode);
 }
 
-fn check_projected(source: &Field) {
-    check_mode(&source.get("defaultMode"));
-    for projection in source.get("sources").items() {
-        let kinds: Vec<_> = projection.names().collect();
-        for other in kinds.iter().skip(1) {
-            projection
-                .get(other)
-                .forbidden("may not specify more than 1 volume type");
-        }
-        let Some(kind) = kinds.first() else {
-            projection.required("must specify a volume type");
-            continue;
-        };
-        let inner = projection.get(kind);
-        match *kind {
-            "secret" | "configMap" => {
-                inner.get("name").must_be_set();
-                check_files(&inner);
-            }
-            "downwardAPI" => {
-                inner
-                    .get("items")
-                    .items()
-                    .for_each(|item| check_downward_item(&item));
-            }
-            "serviceAccountToken" => check_token(&inner),
-            _ => {}
-        }
-    }
-}
-
-fn check_token(token: &Field) {
-    const MIN_SECONDS: i64 = 10 * 60;
-    let (expiration, path) = (token.get("expirationSeconds"), token.get("path"));
-    match expiration.int() {
-        Some(seconds) if seconds < MIN_SECONDS => {
-            expiration.invalid("may not specify a duration less than 10 minutes");
-        }
-        Some(seconds) if seconds > 1 << 32 => {
-            expiration.invalid("may not specify a duration larger than 2^32 seconds");
-        }
-        _ => {}
-    }
-    if path.must_be_set() {
-        check_descending_path(&path);
-    }
-}
-
-fn check_mode(mode: &Field) {
+pub(super) fn check_mode(mode: &Field) {
     if mode.int().is_some_and(|mode| !(0..=0o777).contains(&mode)) {
         mode.invalid("must be a number between 0 and 0777 (octal), both inclusive");
+    }
+}
+
+/// A path inside a volume whose files are made by the node, which keeps names that begin with two dots for itself.
+pub(super) fn check_local_path(path: &Field) {
+    check_descending_path(path);
+    let is_reported = path.str() == ".." || path.str().starts_with("../");
+    if path.str().starts_with("..") && !is_reported {
+        path.invalid("must not start with '..'");
     }
 }
 

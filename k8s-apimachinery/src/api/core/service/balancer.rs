@@ -40,14 +40,15 @@ pub(super) fn check(object: &Field, spec: &Field) {
     }
     let ranges = spec.get("loadBalancerSourceRanges");
     if !ranges.is_empty() {
+        // Kubernetes names the field as its own type does.
+        let shown = spec.get("LoadBalancerSourceRanges");
+        let shown = shown.holding(&ranges);
         if !is_balanced {
-            ranges.forbidden(ONLY);
+            shown.forbidden(ONLY);
         }
-        for range in ranges.items() {
-            if let Err(fault) = range.str().trim().parse::<Network>() {
-                range.invalid(fault.to_string());
-            }
-        }
+        shown
+            .items()
+            .for_each(|range| check_range(&range, range.str()));
         return;
     }
     let metadata = object.get("metadata");
@@ -57,11 +58,17 @@ pub(super) fn check(object: &Field, spec: &Field) {
         if !is_balanced {
             ranges.forbidden(ONLY);
         }
-        let mut listed = ranges.str().split(',').map(str::trim);
-        if !ranges.is_empty() && !listed.all(|range| range.parse::<Network>().is_ok()) {
-            ranges
-                .invalid("must be a list of IP ranges. For example: 10.240.0.0/24,10.250.0.0/24 ");
+        if !ranges.str().trim().is_empty() {
+            let listed = ranges.str().split(',');
+            listed.for_each(|range| check_range(&ranges, range));
         }
+    }
+}
+
+fn check_range(field: &Field, range: &str) {
+    let range = range.trim();
+    if let Err(fault) = range.parse::<Network>() {
+        field.invalid_value(range, fault.to_string());
     }
 }
 

@@ -124,21 +124,31 @@ fn what_load_balancers_have_is_theirs() {
         &[
             &format!("spec.allocateLoadBalancerNodePorts: Forbidden: {only}"),
             &format!("spec.loadBalancerClass: Forbidden: {only}"),
-            &format!("spec.loadBalancerSourceRanges: Forbidden: {only}"),
-            r#"spec.loadBalancerSourceRanges[0]: Invalid value: "10.0.0.0/33": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"#,
+            &format!("spec.LoadBalancerSourceRanges: Forbidden: {only}"),
+            r#"spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.0/33": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"#,
         ],
     );
     let mut balanced = fields;
     balanced["type"] = "LoadBalancer".into();
     balanced["loadBalancerSourceRanges"] = json!(["10.0.0.0/8"]);
-    balanced["ports"] = json!([{"port": 10_250}]);
-    check_create(
+    check_create(&Service, service(balanced), &[]);
+}
+
+#[test]
+fn the_port_for_health_checks_stays_while_there_are_any() {
+    let with = |port: i64, policy: &str| {
+        service(json!({
+            "type": "LoadBalancer", "ports": [{"port": 80}], "externalTrafficPolicy": policy,
+            "healthCheckNodePort": port,
+        }))
+    };
+    check_update(
         &Service,
-        service(balanced),
-        &[
-            "spec.ports[0].port: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet",
-        ],
+        with(30_001, "Local"),
+        with(30_000, "Local"),
+        &["spec.healthCheckNodePort: Forbidden: field is immutable"],
     );
+    check_update(&Service, with(30_001, "Local"), with(0, "Cluster"), &[]);
 }
 
 #[test]
