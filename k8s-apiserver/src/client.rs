@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use http::header;
+use http::{HeaderValue, header};
 use http_body_util::BodyExt;
 use tower::Service;
 
@@ -19,13 +19,19 @@ use crate::{
     task::Tasks,
 };
 
-/// A client that acts as this user.
-pub(crate) fn client(stack: Stack, user: User, tasks: Tasks) -> kube::Client {
+/// A client that acts as this user, in the name of a program if it has one.
+pub(crate) fn client(
+    stack: Stack,
+    user: User,
+    program: Option<HeaderValue>,
+    tasks: Tasks,
+) -> kube::Client {
     kube::Client::new(
         Direct {
             entry: Entry {
                 stack,
                 identity: InProcess::new(user),
+                program,
             },
             tasks,
         },
@@ -42,6 +48,8 @@ struct Direct {
 struct Entry {
     stack: Stack,
     identity: InProcess,
+    /// The user agent of requests that name none.
+    program: Option<HeaderValue>,
 }
 
 impl Service<http::Request<kube::client::Body>> for Direct {
@@ -66,6 +74,10 @@ impl Service<http::Request<kube::client::Body>> for Direct {
 
 impl Entry {
     fn answer(&self, mut request: Request) -> BoxFuture<'static, Response> {
+        if let Some(program) = &self.program {
+            let agent = request.headers_mut().entry(header::USER_AGENT);
+            agent.or_insert_with(|| program.clone());
+        }
         request.extensions_mut().insert(self.identity.clone());
         self.stack.answer(request)
     }

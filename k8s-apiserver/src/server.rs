@@ -3,6 +3,7 @@
 use std::{convert::Infallible, io, pin::pin, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
+use http::HeaderValue;
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, service::Service};
 use hyper_util::{
@@ -67,7 +68,17 @@ impl ApiServer {
     /// A client in this process that acts as a user: no sockets, but the same layers, authorization
     /// included.
     pub fn client(&self, user: User) -> kube::Client {
-        client::client(self.stack.clone(), user, self.tasks.clone())
+        client::client(self.stack.clone(), user, None, self.tasks.clone())
+    }
+
+    /// The same, for a program with a name: what it writes is managed, logged and counted under that, as that of a
+    /// program of its own would be by its user agent.
+    ///
+    /// # Panics
+    /// If the name has other characters than a header may have.
+    pub fn client_of(&self, program: &'static str, user: User) -> kube::Client {
+        let program = HeaderValue::from_static(program);
+        client::client(self.stack.clone(), user, Some(program), self.tasks.clone())
     }
 
     /// Serves HTTPS until cancelled, or until the server stops; then ends watches and lets other

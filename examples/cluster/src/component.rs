@@ -6,7 +6,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use k8s_apiserver::{ApiServer, User};
+use k8s_apiserver::ApiServer;
 use k8s_controllers::{certificates::Authority, token::TokenSource};
 use k8s_runtime::{Context, LeaderElector, LeaseConfig, Manager};
 use k8s_scheduler::Scheduler;
@@ -16,7 +16,8 @@ use uuid::Uuid;
 use crate::{
     args::{Args, Part, StoreKind},
     control_plane::ControlPlane,
-    identity, keys,
+    identity::{self, Identity},
+    keys,
     layout::Layout,
     network,
 };
@@ -43,8 +44,8 @@ pub(crate) fn run(
         StoreKind::Etcd(_) => Some(candidate(&layout.candidate())?),
         StoreKind::Embedded | StoreKind::Memory => None,
     };
-    let mut start = |user: User, lease: Option<LeaseConfig>, parts: Parts| {
-        tasks.spawn(keep_running(plane.context(user), lease, parts));
+    let mut start = |component: Identity, lease: Option<LeaseConfig>, parts: Parts| {
+        tasks.spawn(keep_running(plane.context(component), lease, parts));
     };
     let lease = |name: &str| {
         let candidate = candidate.clone();
@@ -98,7 +99,7 @@ async fn keep_running(ctx: Context, lease: Option<LeaseConfig>, parts: Parts) {
 /// Each controller under an account of its own.
 fn controllers(mut manager: Manager, server: &ApiServer, trust: &Trust) -> Manager {
     let as_account = |account: &str| {
-        let client = server.client(identity::controller(account));
+        let client = identity::controller(account).client(server);
         move |ctx: Context| ctx.with_client(client)
     };
     for controller in k8s_controllers::builtins() {
@@ -117,9 +118,7 @@ fn controllers(mut manager: Manager, server: &ApiServer, trust: &Trust) -> Manag
     });
     // As in Kubernetes, this one is no account, but the controller manager itself.
     let (tokens, ca) = (trust.tokens.clone(), trust.ca.clone());
-    manager.with("token", |ctx| {
-        k8s_controllers::token::run(ctx, tokens, ca)
-    })
+    manager.with("token", |ctx| k8s_controllers::token::run(ctx, tokens, ca))
 }
 
 /// Who this process is among those that stand for a lease. It stays the same, so that a process that was killed takes

@@ -4,7 +4,7 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use anyhow::{Context as _, Result};
 use k8s_apiserver::{
-    ApiServer, User,
+    ApiServer,
     pki::{Pki, PkiOptions},
 };
 use k8s_runtime::{Context, Hub, SystemClock};
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::Args,
-    identity,
+    identity::{self, Identity},
     layout::Layout,
     network, storage,
 };
@@ -56,7 +56,7 @@ impl ControlPlane {
             .await?;
         let (serving, tls, stop) = (server.clone(), pki.server_tls()?, cancel.child_token());
         tasks.spawn(async move { serving.serve(listener, tls, stop).await });
-        let hub = Hub::new(server.client(identity::informer_hub()));
+        let hub = Hub::new(identity::informer_hub().client(&server));
         Ok(ControlPlane {
             server,
             pki,
@@ -66,9 +66,9 @@ impl ControlPlane {
     }
 
     /// What a component needs: the shared hub to read from, a client of its own to write with.
-    pub(crate) fn context(&self, user: User) -> Context {
+    pub(crate) fn context(&self, component: Identity) -> Context {
         Context {
-            client: self.server.client(user),
+            client: component.client(&self.server),
             hub: self.hub.clone(),
             cancel: self.cancel.child_token(),
             clock: Arc::new(SystemClock),

@@ -5,8 +5,8 @@ mod failure;
 mod hollow;
 mod identity;
 mod kinds;
+mod page;
 mod pod;
-mod policy;
 mod shared_store;
 mod stream;
 mod tour;
@@ -22,7 +22,8 @@ pub(crate) const ALL: &[Scenario] = &[
     ("bad-input", bad_input::run),
     ("identity", identity::run),
     ("kinds", kinds::run),
-    ("policy", policy::run),
+    ("kubectl", page::run_kubectl),
+    ("policy", page::run_policy),
     ("failure", failure::run),
     ("tour", tour::run),
     ("tour-with-kill", tour::run_with_kill),
