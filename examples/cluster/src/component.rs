@@ -117,9 +117,7 @@ fn controllers(mut manager: Manager, server: &ApiServer, trust: &Trust) -> Manag
     });
     // As in Kubernetes, this one is no account, but the controller manager itself.
     let (tokens, ca) = (trust.tokens.clone(), trust.ca.clone());
-    manager.with("token", |ctx| {
-        k8s_controllers::token::run(ctx, tokens, ca)
-    })
+    manager.with("token", |ctx| k8s_controllers::token::run(ctx, tokens, ca))
 }
 
 /// Who this process is among those that stand for a lease. It stays the same, so that a process that was killed takes

@@ -11,12 +11,7 @@ use k8s_runtime::{Context, Hub, SystemClock};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    args::Args,
-    identity,
-    layout::Layout,
-    network, storage,
-};
+use crate::{args::Args, identity, layout::Layout, network, storage};
 
 /// A running API server and what is needed to be its client.
 pub(crate) struct ControlPlane {
