@@ -14,7 +14,9 @@ mod default_storage_class;
 mod default_toleration_seconds;
 mod escalation;
 mod namespace_lifecycle;
+mod node_restriction;
 mod persistent_volume_claim_resize;
+mod pod_security;
 mod pod_topology_labels;
 mod priority;
 mod runtime_class;
@@ -23,6 +25,8 @@ mod storage_object_in_use_protection;
 mod taint_nodes_by_condition;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod world;
 
 use std::sync::Arc;
 
@@ -38,7 +42,9 @@ pub use default_storage_class::DefaultStorageClass;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use escalation::Escalation;
 pub use namespace_lifecycle::NamespaceLifecycle;
+pub use node_restriction::NodeRestriction;
 pub use persistent_volume_claim_resize::PersistentVolumeClaimResize;
+pub use pod_security::{Exemptions, PodSecurity};
 pub use pod_topology_labels::PodTopologyLabels;
 pub use priority::Priority;
 pub use runtime_class::RuntimeClass;
@@ -146,7 +152,9 @@ pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
     vec![
         Arc::new(NamespaceLifecycle),
         Arc::new(ServiceAccount),
+        Arc::new(NodeRestriction),
         Arc::new(TaintNodesByCondition),
+        Arc::new(PodSecurity::default()),
         Arc::new(Priority),
         Arc::new(DefaultTolerationSeconds),
         Arc::new(DefaultStorageClass),

@@ -12,7 +12,14 @@ use crate::{
 pub(crate) async fn evict(call: &Call) -> Result<Response, ApiError> {
     let write_options = call.write_options()?;
     let gvk = Gvk::new("policy", "v1", "Eviction");
-    let mut eviction = call.decode_as(&gvk, write_options.field_validation)?;
+    let sent = decode::tree(&call.body, call.content_type())?;
+    let sent_as = match sent["apiVersion"].as_str() {
+        // The same under an older name, which nothing else has any more.
+        Some("policy/v1beta1") => Gvk::new("policy", "v1beta1", "Eviction"),
+        _ => gvk.clone(),
+    };
+    let mut eviction = call.decode_as(&sent_as, write_options.field_validation)?;
+    eviction.set_gvk(&gvk);
     if eviction.name() != call.info.name {
         return Err(ApiError::BadRequest(
             "name in URL does not match name in Eviction object".to_owned(),

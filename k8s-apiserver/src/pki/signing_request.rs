@@ -10,6 +10,8 @@ use x509_parser::{
 pub struct SigningRequest {
     /// The organizations of the subject: the groups of a client.
     pub organizations: Vec<String>,
+    /// The common name of the subject: the name of a client. Empty if there is none.
+    pub common_name: String,
     /// The subject, as it is encoded.
     pub(super) subject: Vec<u8>,
     /// The public key with its algorithm, as it is encoded.
@@ -32,6 +34,8 @@ impl SigningRequest {
         let info = &request.certification_request_info;
         let organizations = info.subject.iter_organization();
         let organizations = organizations.filter_map(|name| name.as_str().ok());
+        let mut common_names = info.subject.iter_common_name();
+        let common_name = common_names.find_map(|name| name.as_str().ok());
         let mut extensions = info
             .iter_attributes()
             .filter_map(|attribute| match attribute.parsed_attribute() {
@@ -45,6 +49,7 @@ impl SigningRequest {
             extensions.find(|each: &&X509Extension<'_>| each.oid == OID_X509_EXT_SUBJECT_ALT_NAME);
         Ok(SigningRequest {
             organizations: organizations.map(str::to_owned).collect(),
+            common_name: common_name.unwrap_or_default().to_owned(),
             subject: info.subject.as_raw().to_vec(),
             public_key: info.subject_pki.raw.to_vec(),
             alternative_names: names.map(|names| (names.value.to_vec(), names.critical)),

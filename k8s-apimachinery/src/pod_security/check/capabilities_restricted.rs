@@ -25,25 +25,17 @@ pub(super) fn check(subject: &Subject) -> Option<Violation> {
     })
 }
 
-/// Windows knows no capabilities.
-pub(super) fn check_but_windows(subject: &Subject) -> Option<Violation> {
-    match subject.is_for_windows() {
-        true => None,
-        false => check(subject),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{check as run, check_but_windows};
+    use super::check as run;
     use crate::pod_security::testing::{check, contexts};
 
     #[test]
     fn all_are_dropped_and_one_may_be_added() {
         let none = json!({"capabilities": {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}});
-        check(run, contexts(&[none.clone()]), "");
+        check(run, contexts(std::slice::from_ref(&none)), "");
         check(
             run,
             contexts(&[
@@ -61,8 +53,5 @@ mod tests {
             ]),
             r#"unrestricted capabilities (container "b" must set securityContext.capabilities.drop=["ALL"]; containers "a", "b" must not include "BPF", "CHOWN" in securityContext.capabilities.add)"#,
         );
-        let mut windows = contexts(&[json!(null)]);
-        windows["os"] = json!({"name": "windows"});
-        check(check_but_windows, windows, "");
     }
 }

@@ -32,16 +32,24 @@ struct Check {
     id: &'static str,
     /// From which level on.
     level: Level,
-    /// What was looked at from which minor version on, in order.
-    revisions: &'static [(u32, Run)],
+    /// What was looked at when, in order.
+    revisions: &'static [Revision],
     /// The laxer check that this one makes superfluous where both would run.
     replaces: &'static str,
+}
+
+/// What a check looks at from a minor version on.
+struct Revision {
+    since: u32,
+    run: Run,
+    /// Pods that it leaves alone.
+    spares: fn(&Subject) -> bool,
 }
 
 /// Looks at a pod.
 type Run = fn(&Subject) -> Option<Violation>;
 
-const fn baseline(id: &'static str, revisions: &'static [(u32, Run)]) -> Check {
+const fn baseline(id: &'static str, revisions: &'static [Revision]) -> Check {
     Check {
         id,
         level: Level::Baseline,
@@ -50,7 +58,7 @@ const fn baseline(id: &'static str, revisions: &'static [(u32, Run)]) -> Check {
     }
 }
 
-const fn restricted(id: &'static str, revisions: &'static [(u32, Run)]) -> Check {
+const fn restricted(id: &'static str, revisions: &'static [Revision]) -> Check {
     Check {
         level: Level::Restricted,
         ..baseline(id, revisions)
@@ -61,51 +69,84 @@ const fn instead_of(replaces: &'static str, check: Check) -> Check {
     Check { replaces, ..check }
 }
 
+const fn since(since: u32, run: Run) -> Revision {
+    Revision {
+        since,
+        run,
+        spares: |_| false,
+    }
+}
+
+/// Windows knows nothing of what the check is about.
+const fn but_windows(revision: Revision) -> Revision {
+    Revision {
+        spares: |subject| subject.is_for_windows(),
+        ..revision
+    }
+}
+
+/// What the check is about is harmless where the pod's users are nobody on the host.
+const fn but_own_users(revision: Revision) -> Revision {
+    Revision {
+        spares: |subject| subject.has_own_users(),
+        ..revision
+    }
+}
+
 /// In the order in which violations are told.
 const CHECKS: [Check; 19] = [
-    baseline("appArmorProfile", &[(0, app_armor_profile::check)]),
+    baseline("appArmorProfile", &[since(0, app_armor_profile::check)]),
     baseline(
         "capabilities_baseline",
-        &[(0, capabilities_baseline::check)],
+        &[since(0, capabilities_baseline::check)],
     ),
-    baseline("hostNamespaces", &[(0, host_namespaces::check)]),
-    baseline("hostPathVolumes", &[(0, host_path_volumes::check)]),
-    baseline("hostPorts", &[(0, host_ports::check)]),
-    baseline("hostProbesAndHostLifecycle", &[(34, host_probes::check)]),
-    baseline("privileged", &[(0, privileged::check)]),
+    baseline("hostNamespaces", &[since(0, host_namespaces::check)]),
+    baseline("hostPathVolumes", &[since(0, host_path_volumes::check)]),
+    baseline("hostPorts", &[since(0, host_ports::check)]),
+    baseline(
+        "hostProbesAndHostLifecycle",
+        &[since(34, host_probes::check)],
+    ),
+    baseline("privileged", &[since(0, privileged::check)]),
     baseline(
         "procMount",
-        &[(0, proc_mount::check), (35, proc_mount::check_host_users)],
+        &[
+            since(0, proc_mount::check),
+            but_own_users(since(35, proc_mount::check)),
+        ],
     ),
     baseline(
         "seLinuxOptions",
         &[
-            (0, se_linux_options::check),
-            (31, se_linux_options::check_with_engines),
+            since(0, se_linux_options::check),
+            since(31, se_linux_options::check_with_engines),
         ],
     ),
     baseline(
         "seccompProfile_baseline",
         &[
-            (0, seccomp_profile_baseline::check_annotations),
-            (19, seccomp_profile_baseline::check),
+            since(0, seccomp_profile_baseline::check_annotations),
+            since(19, seccomp_profile_baseline::check),
         ],
     ),
     baseline(
         "sysctls",
         &[
-            (0, sysctls::check),
-            (27, sysctls::check_27),
-            (29, sysctls::check_29),
-            (32, sysctls::check_32),
+            since(0, sysctls::check),
+            since(27, sysctls::check_27),
+            since(29, sysctls::check_29),
+            since(32, sysctls::check_32),
         ],
     ),
-    baseline("windowsHostProcess", &[(0, windows_host_process::check)]),
+    baseline(
+        "windowsHostProcess",
+        &[since(0, windows_host_process::check)],
+    ),
     restricted(
         "allowPrivilegeEscalation",
         &[
-            (8, allow_privilege_escalation::check),
-            (25, allow_privilege_escalation::check_but_windows),
+            since(8, allow_privilege_escalation::check),
+            but_windows(since(25, allow_privilege_escalation::check)),
         ],
     ),
     instead_of(
@@ -113,32 +154,32 @@ const CHECKS: [Check; 19] = [
         restricted(
             "capabilities_restricted",
             &[
-                (22, capabilities_restricted::check),
-                (25, capabilities_restricted::check_but_windows),
+                since(22, capabilities_restricted::check),
+                but_windows(since(25, capabilities_restricted::check)),
             ],
         ),
     ),
     // A pod with users of its own may do at the level of baseline what remains forbidden here.
     instead_of(
         "procMount",
-        restricted("procMount_restricted", &[(35, proc_mount::check)]),
+        restricted("procMount_restricted", &[since(35, proc_mount::check)]),
     ),
     instead_of(
         "hostPathVolumes",
-        restricted("restrictedVolumes", &[(0, restricted_volumes::check)]),
+        restricted("restrictedVolumes", &[since(0, restricted_volumes::check)]),
     ),
     restricted(
         "runAsNonRoot",
         &[
-            (0, run_as_non_root::check),
-            (35, run_as_non_root::check_host_users),
+            since(0, run_as_non_root::check),
+            but_own_users(since(35, run_as_non_root::check)),
         ],
     ),
     restricted(
         "runAsUser",
         &[
-            (23, run_as_user::check),
-            (35, run_as_user::check_host_users),
+            since(23, run_as_user::check),
+            but_own_users(since(35, run_as_user::check)),
         ],
     ),
     instead_of(
@@ -146,8 +187,8 @@ const CHECKS: [Check; 19] = [
         restricted(
             "seccompProfile_restricted",
             &[
-                (19, seccomp_profile_restricted::check),
-                (25, seccomp_profile_restricted::check_but_windows),
+                since(19, seccomp_profile_restricted::check),
+                but_windows(since(25, seccomp_profile_restricted::check)),
             ],
         ),
     ),
@@ -155,10 +196,18 @@ const CHECKS: [Check; 19] = [
 
 impl Check {
     /// What is looked at in that version, if anything yet.
-    fn at(&self, version: Version) -> Option<Run> {
+    fn at(&self, version: Version) -> Option<&'static Revision> {
         let mut known = self.revisions.iter().rev();
-        let found = known.find(|(since, _)| Version::Minor(*since) <= version);
-        found.map(|(_, run)| *run)
+        known.find(|revision| Version::Minor(revision.since) <= version)
+    }
+}
+
+impl Revision {
+    fn look(&self, subject: &Subject<'_>) -> Option<Violation> {
+        match (self.spares)(subject) {
+            true => None,
+            false => (self.run)(subject),
+        }
     }
 }
 
@@ -171,7 +220,8 @@ pub fn evaluate(standard: Standard, subject: &Subject<'_>) -> Vec<Violation> {
     };
     let is_replaced = |id: &str| active().any(|(check, _)| check.replaces == id);
     let run = active().filter(|(check, _)| !is_replaced(check.id));
-    run.filter_map(|(_, run)| run(subject)).collect()
+    run.filter_map(|(_, revision)| revision.look(subject))
+        .collect()
 }
 
 #[cfg(test)]
@@ -189,11 +239,8 @@ mod tests {
         }
         assert!(CHECKS.is_sorted_by_key(|check| check.level));
         for check in &CHECKS {
-            assert!(
-                check.revisions.is_sorted_by_key(|(since, _)| *since),
-                "{}",
-                check.id
-            );
+            let revisions = check.revisions.iter();
+            assert!(revisions.map(|it| it.since).is_sorted(), "{}", check.id);
             let is_known = CHECKS.iter().any(|other| other.id == check.replaces);
             assert!(check.replaces.is_empty() || is_known, "{}", check.id);
         }
@@ -224,6 +271,32 @@ mod tests {
             at("restricted:v1.0"),
             "non-default capabilities, host namespaces, restricted volume types, runAsNonRoot != true"
         );
+    }
+
+    #[test]
+    fn pods_for_windows_are_spared_what_it_does_not_know() {
+        let pod = |os: &str| json!({"os": {"name": os}, "containers": [{"name": "c"}]});
+        let at = |standard: &str, os: &str| reasons(&found(standard, pod(os)));
+        let all = "allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile";
+        assert_eq!(at("restricted:latest", "linux"), all);
+        assert_eq!(at("restricted:v1.24", "windows"), all);
+        assert_eq!(at("restricted:v1.25", "windows"), "runAsNonRoot != true");
+    }
+
+    #[test]
+    fn pods_with_users_of_their_own_may_be_root_but_see_no_more() {
+        let pod = json!({"hostUsers": false, "containers": [{"name": "c", "securityContext": {
+            "runAsUser": 0, "procMount": "Unmasked", "allowPrivilegeEscalation": false,
+            "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "Localhost"},
+        }}]});
+        let at = |standard: &str| reasons(&found(standard, pod.clone()));
+        assert_eq!(at("baseline:v1.34"), "procMount");
+        assert_eq!(at("baseline:v1.35"), "");
+        assert_eq!(
+            at("restricted:v1.34"),
+            "procMount, runAsNonRoot != true, runAsUser=0"
+        );
+        assert_eq!(at("restricted:v1.35"), "procMount");
     }
 
     #[test]

@@ -27,43 +27,21 @@ pub(super) fn check(subject: &Subject) -> Option<Violation> {
     })
 }
 
-/// What is behind the mask is harmless to a pod whose users are nobody on the host.
-pub(super) fn check_host_users(subject: &Subject) -> Option<Violation> {
-    match subject.has_own_users() {
-        true => None,
-        false => check(subject),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{check as run, check_host_users};
-    use crate::pod_security::testing::{check, contexts, found};
+    use super::check as run;
+    use crate::pod_security::testing::{check, contexts};
 
     #[test]
-    fn proc_stays_masked_but_for_pods_with_users_of_their_own() {
+    fn proc_stays_masked() {
         let with = |mount: &str| json!({"procMount": mount});
         check(run, contexts(&[json!(null), with("Default")]), "");
-        let unmasked =
-            r#"procMount (container "b" must not set securityContext.procMount to "Unmasked")"#;
-        let mut pod = contexts(&[json!(null), with("Unmasked")]);
-        check(run, pod.clone(), unmasked);
-        check(check_host_users, pod.clone(), unmasked);
-        pod["hostUsers"] = false.into();
-        check(run, pod.clone(), unmasked);
-        check(check_host_users, pod.clone(), "");
-        // Restricted relaxes nothing.
-        assert!(found("baseline:latest", pod.clone()).is_empty());
-        assert_eq!(found("baseline:v1.34", pod.clone())[0].reason, "procMount");
-        let restricted = found("restricted:latest", pod);
-        assert_eq!(
-            restricted
-                .iter()
-                .filter(|it| it.reason == "procMount")
-                .count(),
-            1
+        check(
+            run,
+            contexts(&[json!(null), with("Unmasked")]),
+            r#"procMount (container "b" must not set securityContext.procMount to "Unmasked")"#,
         );
         check(
             run,

@@ -27,19 +27,11 @@ pub(super) fn check(subject: &Subject) -> Option<Violation> {
     })
 }
 
-/// The root of a pod with users of its own is nobody on the host.
-pub(super) fn check_host_users(subject: &Subject) -> Option<Violation> {
-    match subject.has_own_users() {
-        true => None,
-        false => check(subject),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{check as run, check_host_users};
+    use super::check as run;
     use crate::pod_security::testing::{check, pod_and};
 
     #[test]
@@ -66,14 +58,5 @@ mod tests {
         let said_by_each =
             r#"runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)"#;
         check(run, pod_and(no(), &[yes()]), said_by_each);
-        let mut own = pod_and(no(), &[no()]);
-        own["hostUsers"] = false.into();
-        check(check_host_users, own.clone(), "");
-        own["hostUsers"] = true.into();
-        check(
-            check_host_users,
-            own,
-            r#"runAsNonRoot != true (pod and container "a" must not set securityContext.runAsNonRoot=false)"#,
-        );
     }
 }

@@ -16,32 +16,22 @@ pub(super) fn check(subject: &Subject) -> Option<Violation> {
     })
 }
 
-/// The root of a pod with users of its own is nobody on the host.
-pub(super) fn check_host_users(subject: &Subject) -> Option<Violation> {
-    match subject.has_own_users() {
-        true => None,
-        false => check(subject),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{check as run, check_host_users};
+    use super::check as run;
     use crate::pod_security::testing::{check, pod_and};
 
     #[test]
     fn nobody_runs_as_root() {
         let user = |id: i64| json!({"runAsUser": id});
         check(run, pod_and(user(1), &[json!(null), user(1000)]), "");
-        let mut root = pod_and(user(0), &[user(0), user(1)]);
-        let refused = r#"runAsUser=0 (pod and container "a" must not set runAsUser=0)"#;
-        check(run, root.clone(), refused);
-        check(check_host_users, root.clone(), refused);
-        root["hostUsers"] = false.into();
-        check(run, root.clone(), refused);
-        check(check_host_users, root, "");
+        check(
+            run,
+            pod_and(user(0), &[user(0), user(1)]),
+            r#"runAsUser=0 (pod and container "a" must not set runAsUser=0)"#,
+        );
         check(
             run,
             pod_and(user(0), &[]),

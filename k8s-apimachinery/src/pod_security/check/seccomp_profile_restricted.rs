@@ -20,20 +20,12 @@ pub(super) fn check(subject: &Subject) -> Option<Violation> {
     })
 }
 
-/// Windows knows no such filter.
-pub(super) fn check_but_windows(subject: &Subject) -> Option<Violation> {
-    match subject.is_for_windows() {
-        true => None,
-        false => check(subject),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{check as run, check_but_windows};
-    use crate::pod_security::testing::{check, contexts, pod_and};
+    use super::check as run;
+    use crate::pod_security::testing::{check, pod_and};
 
     fn profile(type_: &str) -> Value {
         json!({"seccompProfile": {"type": type_}})
@@ -55,8 +47,5 @@ mod tests {
             pod_and(profile("Unconfined"), &[json!(null), profile("Unconfined")]),
             r#"seccompProfile (pod and container "b" must not set securityContext.seccompProfile.type to "Unconfined")"#,
         );
-        let mut windows = contexts(&[json!(null)]);
-        windows["os"] = json!({"name": "windows"});
-        check(check_but_windows, windows, "");
     }
 }

@@ -170,6 +170,14 @@ async fn the_pod_must_be_the_one_that_is_meant() {
     );
     let invalid = evict(&api, "a", json!({ "propagationPolicy": "Later" })).await;
     assert_eq!(invalid.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let mut newer = eviction("a", json!({ "dryRun": ["All"] }));
+    newer["apiVersion"] = "policy/v2".into();
+    assert_eq!(
+        api.post(&uri, newer.clone()).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    newer["apiVersion"] = "policy/v1beta1".into();
+    assert_eq!(api.post(&uri, newer).await.status, StatusCode::CREATED);
     let uid = api.get(&format!("{PODS}/a")).await.ok()["metadata"]["uid"].clone();
     let meant = json!({ "preconditions": { "uid": uid } });
     assert_eq!(evict(&api, "a", meant).await.status, StatusCode::CREATED);
