@@ -281,12 +281,12 @@ impl Builder {
             config: self.config,
             metrics: self.metrics,
             health,
-            tasks,
+            tasks: tasks.clone(),
             authentication: Authentication::new().with(bearer),
             discovery,
             ..Layers::new(authorizer)
         };
-        Ok(ApiServer::new(layers, Router::new(registry)))
+        Ok(ApiServer::new(layers, Router::running(registry, tasks)))
     }
 }
 

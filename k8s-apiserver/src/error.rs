@@ -109,6 +109,11 @@ pub enum ApiError {
     },
     /// 410: the revision asked for is compacted.
     Expired(String),
+    /// 410: the list that a page belongs to is compacted; the rest can be had as it is now.
+    ExpiredPage {
+        /// With which to go on.
+        continue_token: String,
+    },
     /// 413: the body is too large, or asks for too much.
     TooLarge(Cow<'static, str>),
     /// 415: the body's media type isn't understood.
@@ -143,11 +148,25 @@ pub enum ApiError {
     ManyBudgets,
     /// 503: not ready, or shutting down.
     ServiceUnavailable(String),
+    /// 504: the revision asked for is yet to come; clients know it by its cause.
+    FutureRevision {
+        /// What was asked for.
+        requested: u64,
+        /// The newest there is.
+        current: u64,
+    },
     /// 504: the request's time is up.
     Timeout(String),
     /// 500: not the client's fault. The detail is for the log.
     Internal(String),
 }
+
+/// The sentences of a page whose list has expired.
+const INCONSISTENT: &str = "The provided continue parameter is too old to display a consistent list result. You can \
+                            start a new list without the continue parameter, or use the continue token in this response \
+                            to retrieve the remainder of the results. Continuing with the provided token results in an \
+                            inconsistent list - objects that were created, modified, or deleted between the time the \
+                            first chunk was returned and now may show up in the list.";
 
 /// The sentence of a lost race on `resourceVersion`.
 const MODIFIED: &str =
@@ -253,6 +272,11 @@ impl fmt::Display for ApiError {
             }
             ApiError::ManyBudgets => f.write_str(
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+            ),
+            ApiError::ExpiredPage { .. } => f.write_str(INCONSISTENT),
+            ApiError::FutureRevision { requested, current } => write!(
+                f,
+                "Timeout: Too large resource version: {requested}, current: {current}"
             ),
             ApiError::Unauthorized => f.write_str("Unauthorized"),
             ApiError::Forbidden {

@@ -33,9 +33,13 @@ pub struct Status {
     pub code: u16,
 }
 
-/// Always empty: a Status carries no list metadata.
+/// Empty, but for a page of a list that has expired.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Metadata {}
+struct Metadata {
+    /// With which the rest of the list can be had.
+    #[serde(rename = "continue", skip_serializing_if = "String::is_empty")]
+    continue_token: String,
+}
 
 /// `metav1.StatusDetails`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -74,6 +78,15 @@ impl Status {
         }
     }
 
+    /// The success of what was posted to a subresource: something was created, but there is no object to show.
+    pub fn created() -> Self {
+        Status {
+            status: "Success",
+            code: StatusCode::CREATED.as_u16(),
+            ..BLANK
+        }
+    }
+
     /// A failure.
     pub fn failure(code: StatusCode, reason: &'static str, message: impl Into<String>) -> Self {
         Status {
@@ -99,7 +112,9 @@ impl Status {
 const BLANK: Status = Status {
     kind: "Status",
     api_version: "v1",
-    metadata: Metadata {},
+    metadata: Metadata {
+        continue_token: String::new(),
+    },
     status: "",
     message: String::new(),
     reason: "",
@@ -155,6 +170,22 @@ impl From<&ApiError> for Status {
                 })
             }
             ApiError::Expired(_) => failure(StatusCode::GONE, "Expired"),
+            ApiError::ExpiredPage { continue_token } => Status {
+                metadata: Metadata {
+                    continue_token: continue_token.clone(),
+                },
+                ..failure(StatusCode::GONE, "Expired")
+            },
+            ApiError::FutureRevision { .. } => failure(StatusCode::GATEWAY_TIMEOUT, "Timeout")
+                .about(Details {
+                    causes: vec![Cause::new(
+                        "ResourceVersionTooLarge",
+                        "Too large resource version",
+                        "",
+                    )],
+                    retry_after_seconds: 1,
+                    ..Details::default()
+                }),
             ApiError::TooLarge(_) => {
                 failure(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge")
             }
@@ -211,7 +242,8 @@ impl ApiError {
 }
 
 impl Status {
-    /// The HTTP response with the Status' own code, 200 for a success.
+    /// The HTTP response with the Status' own code, 200 for a success. It carries the Status itself as an extension, for
+    /// whoever writes it in another form.
     pub fn into_response(self) -> Response {
         let mut response = Response::new(body::full(self.to_bytes()));
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::OK);
@@ -223,10 +255,11 @@ impl Status {
         if let Some(Details {
             retry_after_seconds: seconds @ 1..,
             ..
-        }) = self.details
+        }) = &self.details
         {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
         }
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -9,6 +9,7 @@
 mod coverage;
 mod fault;
 mod node;
+mod protobuf;
 mod sample;
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};

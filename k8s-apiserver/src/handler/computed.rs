@@ -1,10 +1,10 @@
 //! `GET` of what is computed on request: there is no store behind it, and so no revision.
 
 use http::{StatusCode, request::Parts};
-use k8s_apimachinery::{Object, Value};
+use k8s_apimachinery::{Object, Value, scheme::Gvk};
 use serde_json::json;
 
-use super::{Format, RowObject, Shape, respond, table};
+use super::{Format, Kind, MetaVersion, Offer, RowObject, Shape, respond, table};
 use crate::{
     ApiError, RequestInfo, Response, Verb,
     error::GroupResource,
@@ -18,7 +18,12 @@ pub(crate) async fn read(
     info: &RequestInfo,
     parts: &Parts,
 ) -> Result<Response, ApiError> {
-    let format = Format::negotiate(&parts.headers, info)?;
+    let answer = match info.verb {
+        Verb::Get => Kind::One,
+        _ => Kind::List,
+    };
+    let gvk = Gvk::new(&resource.row.group, &info.version, &resource.row.kind);
+    let format = Format::negotiate(&parts.headers, info, Offer::new(&gvk, answer))?;
     let objects = resource.service.list(registry, info).await?;
     let answer = match info.verb {
         Verb::Get => {
@@ -31,13 +36,15 @@ pub(crate) async fn read(
             })?;
             match format.shape {
                 Shape::Whole => found.into_value(),
-                Shape::Metadata => table::metadata_only(&found),
-                Shape::Table(include) => rows(registry, resource, &[found], include),
+                Shape::Metadata(version) => table::metadata_only(&found, version),
+                Shape::Table(include, version) => {
+                    rows(registry, resource, &[found], include, version)
+                }
             }
         }
         _ => all(registry, resource, info, objects, format.shape),
     };
-    let bytes = respond::encode(&answer, format.encoding);
+    let bytes = respond::encode(&answer, format.encoding)?;
     Ok(respond::respond(StatusCode::OK, bytes, format.encoding))
 }
 
@@ -63,12 +70,13 @@ fn all(
             });
             list(format!("{}List", row.kind), &api_version, items.collect())
         }
-        Shape::Metadata => {
-            let items = objects.iter().map(table::metadata_only).collect();
+        Shape::Metadata(version) => {
+            let items = objects.iter();
+            let items = items.map(|object| table::metadata_only(object, version));
             let kind = "PartialObjectMetadataList".to_owned();
-            list(kind, "meta.k8s.io/v1", items)
+            list(kind, version.api_version(), items.collect())
         }
-        Shape::Table(include) => rows(registry, resource, &objects, include),
+        Shape::Table(include, version) => rows(registry, resource, &objects, include, version),
     }
 }
 
@@ -77,11 +85,12 @@ fn rows(
     resource: &VirtualResource,
     objects: &[Object],
     include: RowObject,
+    version: MetaVersion,
 ) -> Value {
     let now = registry.config().environment.now();
     let service = &resource.service;
     let rows = objects
         .iter()
-        .map(|object| table::row_of(service.row(object, now), object, include));
-    table::table_of(Some(service.columns()), "", rows.collect())
+        .map(|object| table::row_of(service.row(object, now), object, include, version));
+    table::table_of(Some(service.columns()), version, "", rows.collect())
 }

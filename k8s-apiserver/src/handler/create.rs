@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use k8s_apimachinery::scheme::gvk::Gvk;
 
-use super::{Call, Format, decode, respond};
+use super::{Call, Format, Kind, Offer, decode, respond};
 use crate::{
     ApiError, RequestInfo, Response, User,
     registry::{FieldValidation, Registry, VirtualResource},
@@ -30,8 +30,9 @@ pub(crate) async fn create_virtual(
     parts: &Parts,
     body: &Bytes,
 ) -> Result<Response, ApiError> {
-    let format = Format::negotiate(&parts.headers, info)?;
     let gvk = Gvk::new(&resource.row.group, &info.version, &resource.row.kind);
+    let offer = Offer::new(&gvk, Kind::Document);
+    let encoding = Format::negotiate(&parts.headers, info, offer)?.encoding;
     let content_type = parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let validation = FieldValidation::Ignore;
@@ -40,10 +41,6 @@ pub(crate) async fn create_virtual(
         .service
         .create(registry, user, info, object)
         .await?;
-    let bytes = respond::encode(&answer.into_value(), format.encoding);
-    Ok(respond::respond(
-        StatusCode::CREATED,
-        bytes,
-        format.encoding,
-    ))
+    let bytes = respond::encode(&answer.into_value(), encoding)?;
+    Ok(respond::respond(StatusCode::CREATED, bytes, encoding))
 }

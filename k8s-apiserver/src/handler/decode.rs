@@ -13,7 +13,7 @@ use k8s_apimachinery::{
     },
 };
 
-use super::Call;
+use super::{Call, negotiate::PROTOBUF};
 use crate::{
     ApiError,
     error::GroupKind,
@@ -22,9 +22,6 @@ use crate::{
 
 /// The media types of bodies, as `415` names them. Custom resources know the first two.
 pub(super) const ACCEPTED: [&str; 3] = ["application/json", "application/yaml", PROTOBUF];
-
-/// What typed clients send: Kubernetes' own envelope around a message.
-const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 impl Call {
     /// The body as an object of this resource, in the form in which it is stored.
@@ -166,7 +163,7 @@ fn parse(
 ) -> Result<(Value, Vec<Duplicate>), ApiError> {
     let media_type = content_type.unwrap_or("application/json");
     let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    let has_protobuf = gvk.is_none_or(|gvk| Schema::builtin(gvk).is_some());
+    let has_protobuf = gvk.is_none_or(protobuf::has_kind);
     let refuse = |error: &dyn std::fmt::Display| match gvk {
         Some(gvk) => unrecognized(gvk, error, body),
         None => ApiError::BadRequest(error.to_string()),

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::{Call, respond};
+use super::Call;
 use crate::{
     ApiError, Response,
     registry::{Deleted, Write, WriteOptions},
@@ -41,6 +41,5 @@ pub(crate) async fn delete_collection(call: &Call) -> Result<Response, ApiError>
         "metadata": { "resourceVersion": page.revision.to_string() },
         "items": items,
     });
-    let bytes = respond::encode(&list, format.encoding);
-    Ok(respond::respond(StatusCode::OK, bytes, format.encoding))
+    call.respond_tree(StatusCode::OK, &list, format)
 }

@@ -4,15 +4,14 @@ use bytes::{BufMut, Bytes, BytesMut};
 use http::StatusCode;
 use k8s_apimachinery::{
     Object, Value,
-    selector::{field::FieldSelector, label::LabelSelector},
+    scheme::protobuf::{self, Part, ProtobufError},
 };
-use k8s_store::Revision;
 use serde_json::json;
 
 use super::{Call, Encoding, Format, Shape, respond, table};
 use crate::{
     ApiError, Response,
-    registry::{ListRequest, ListResult, RevisionMatch, Selection, parse_revision},
+    registry::{Entry, ListResult},
 };
 
 /// Answers with a page of the collection.
@@ -20,32 +19,96 @@ pub(crate) async fn list(call: &Call) -> Result<Response, ApiError> {
     let format = call.format()?;
     let request = call.list_request()?;
     let page = call.registry.page(&call.resource, &request).await?;
-    let bytes = match format == Format::JSON && call.is_stored_form() {
-        true => concatenate(call, &page),
-        false => respond::encode(&tree(call, &page, format), format.encoding),
+    if format.encoding == Encoding::Protobuf && call.is_stored_form() {
+        prepare(&page).await;
+    }
+    let bytes = match stored(call, &page, format)? {
+        Some(bytes) => bytes,
+        None => respond::encode(&tree(call, &page, format), format.encoding)?,
     };
-    Ok(respond::respond(StatusCode::OK, bytes, format.encoding))
+    Ok(call.send(StatusCode::OK, bytes, format.encoding))
 }
 
-/// No object is parsed: items are copied with their revisions spliced in.
-fn concatenate(call: &Call, page: &ListResult) -> Bytes {
+/// Makes the messages that nobody has asked for yet, a few at a time, so that other requests have their turn.
+async fn prepare(page: &ListResult) {
+    for items in page.items.chunks(128) {
+        for item in items {
+            // A kind without messages is dealt with where they are put together.
+            let _ = item.entry.protobuf();
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// The forms for which no object is parsed: items are copied with their revisions spliced in.
+fn stored(call: &Call, page: &ListResult, format: Format) -> Result<Option<Bytes>, ApiError> {
+    if !call.is_stored_form() {
+        return Ok(None);
+    }
+    let gvk = call.resource.gvk(&call.info.version);
+    let (kind, api_version) = (format!("{}List", gvk.kind), gvk.api_version());
+    let json = Encoding::Json { pretty: false };
+    Ok(match (format.encoding, format.shape) {
+        (encoding, Shape::Whole) if encoding == json => {
+            Some(concatenate(page, &kind, &api_version, |item, out| {
+                item.write_item(out);
+            }))
+        }
+        (encoding, Shape::Metadata(version)) if encoding == json => {
+            let (kind, api_version) = (METADATA_LIST, version.api_version());
+            Some(concatenate(page, kind, api_version, |item, out| {
+                item.write_metadata(api_version, item.revision(), out);
+            }))
+        }
+        (Encoding::Protobuf, Shape::Whole) => {
+            Some(messages(page, Part::Whole, &kind, &api_version).map_err(ApiError::internal)?)
+        }
+        // A kind may have no message of its own: then its metadata is taken from the tree.
+        (Encoding::Protobuf, Shape::Metadata(version)) => {
+            messages(page, Part::Metadata, METADATA_LIST, version.api_version()).ok()
+        }
+        _ => None,
+    })
+}
+
+const METADATA_LIST: &str = "PartialObjectMetadataList";
+
+fn concatenate(
+    page: &ListResult,
+    kind: &str,
+    api_version: &str,
+    write: impl Fn(&Entry, &mut BytesMut),
+) -> Bytes {
     let items: usize = page.items.iter().map(|item| item.entry.size_hint()).sum();
     let mut out = BytesMut::with_capacity(items + page.items.len() + 256);
-    let gvk = call.resource.gvk(&call.info.version);
-    let (kind, api_version) = (&gvk.kind, gvk.api_version());
     let metadata = list_metadata(page);
     let head = format!(
-        r#"{{"kind":"{kind}List","apiVersion":"{api_version}","metadata":{metadata},"items":["#
+        r#"{{"kind":"{kind}","apiVersion":"{api_version}","metadata":{metadata},"items":["#
     );
     out.put_slice(head.as_bytes());
     for (index, item) in page.items.iter().enumerate() {
         if index > 0 {
             out.put_u8(b',');
         }
-        item.entry.write_item(&mut out);
+        write(&item.entry, &mut out);
     }
     out.put_slice(b"]}");
     out.freeze()
+}
+
+fn messages(
+    page: &ListResult,
+    part: Part,
+    kind: &str,
+    api_version: &str,
+) -> Result<Bytes, ProtobufError> {
+    let items = page.items.iter().map(|item| {
+        let version = item.entry.revision().to_string();
+        Ok((item.entry.protobuf()?, version))
+    });
+    let items: Vec<_> = items.collect::<Result<_, ProtobufError>>()?;
+    let list = protobuf::list(part, api_version, kind, &list_metadata(page), &items)?;
+    Ok(list.into())
 }
 
 fn list_metadata(page: &ListResult) -> Value {
@@ -72,17 +135,18 @@ fn tree(call: &Call, page: &ListResult, format: Format) -> Value {
             "metadata": list_metadata(page),
             "items": objects.map(without_kind).collect::<Vec<_>>(),
         }),
-        Shape::Metadata => json!({
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": "meta.k8s.io/v1",
+        Shape::Metadata(version) => json!({
+            "kind": METADATA_LIST,
+            "apiVersion": version.api_version(),
             "metadata": list_metadata(page),
-            "items": objects.map(|object| table::metadata_only(&object)).collect::<Vec<_>>(),
+            "items": objects.map(|object| table::metadata_only(&object, version)).collect::<Vec<_>>(),
         }),
-        Shape::Table(include) => {
+        Shape::Table(include, meta) => {
             let now = call.registry.config().environment.now();
-            let rows = objects.map(|object| table::row(&call.resource, &object, include, now));
+            let rows =
+                objects.map(|object| table::row(&call.resource, &object, include, meta, now));
             let version = page.revision.to_string();
-            let mut table = table::table(&call.resource, &version, rows.collect(), true);
+            let mut table = table::table(&call.resource, meta, &version, rows.collect(), true);
             table["metadata"] = list_metadata(page);
             table
         }
@@ -94,109 +158,4 @@ fn without_kind(mut object: Object) -> Value {
     object.remove(&["kind"]);
     object.remove(&["apiVersion"]);
     object.into_value()
-}
-
-impl Call {
-    /// The query of a list.
-    pub(super) fn list_request(&self) -> Result<ListRequest, ApiError> {
-        let limit = match self.info.param("limit") {
-            None | Some("") => 0,
-            Some(text) => text
-                .parse()
-                .map_err(|_| ApiError::BadRequest(format!("invalid limit: {text:?}")))?,
-        };
-        let request = ListRequest {
-            namespace: self.namespace().to_owned(),
-            selection: self.selection()?,
-            limit,
-            continue_token: self.info.param("continue").unwrap_or_default().to_owned(),
-            revision: self.list_revision()?,
-        };
-        if !request.continue_token.is_empty()
-            && request
-                .revision
-                .is_some_and(|(revision, _)| revision != Revision::ZERO)
-        {
-            return Err(ApiError::BadRequest(
-                "specifying resource version is not allowed when using continue".to_owned(),
-            ));
-        }
-        Ok(request)
-    }
-
-    fn list_revision(&self) -> Result<Option<(Revision, RevisionMatch)>, ApiError> {
-        let version = self.info.param("resourceVersion").unwrap_or_default();
-        let matching = self.info.param("resourceVersionMatch").unwrap_or_default();
-        let revision = match version {
-            "" if !matching.is_empty() => {
-                return Err(ApiError::BadRequest(
-                    "resourceVersionMatch is forbidden unless resourceVersion is provided"
-                        .to_owned(),
-                ));
-            }
-            "" => return Ok(None),
-            version => parse_revision(version)?,
-        };
-        let matching = match matching {
-            "Exact" if revision == Revision::ZERO => {
-                return Err(ApiError::BadRequest(
-                    "resourceVersionMatch \"Exact\" is forbidden for resourceVersion \"0\""
-                        .to_owned(),
-                ));
-            }
-            "Exact" => RevisionMatch::Exact,
-            // With a limit and no word on the match, the version is exact: so pages fit together.
-            "" if revision != Revision::ZERO
-                && self.info.param("limit").is_some_and(|it| it != "0") =>
-            {
-                RevisionMatch::Exact
-            }
-            "" | "NotOlderThan" => RevisionMatch::NotOlderThan,
-            other => {
-                return Err(ApiError::BadRequest(format!(
-                    "resourceVersionMatch: Unsupported value: {other:?}: supported values: \"Exact\", \"NotOlderThan\""
-                )));
-            }
-        };
-        Ok(Some((revision, matching)))
-    }
-
-    /// The selectors of a list or a watch.
-    pub(super) fn selection(&self) -> Result<Selection, ApiError> {
-        let labels = match self.info.param("labelSelector") {
-            None | Some("") => None,
-            Some(text) => Some(text.parse::<LabelSelector>().map_err(|error| {
-                ApiError::BadRequest(format!("unable to parse requirement: {error}"))
-            })?),
-        };
-        let fields = match self.info.param("fieldSelector") {
-            None | Some("") => None,
-            Some(text) => Some(self.field_selector(text)?),
-        };
-        Ok(Selection { labels, fields })
-    }
-
-    fn field_selector(&self, text: &str) -> Result<FieldSelector, ApiError> {
-        let selector: FieldSelector = text
-            .parse()
-            .map_err(|error| ApiError::BadRequest(format!("invalid field selector: {error}")))?;
-        let offered = self.resource.strategy.selectable();
-        for path in selector.terms().iter().map(|term| term.field.as_str()) {
-            if !matches!(path, "metadata.name" | "metadata.namespace") && !offered.contains(&path) {
-                return Err(ApiError::BadRequest(format!(
-                    "Unable to find {:?} that match label selector \"\", field selector {text:?}: field label not \
-                     supported: {path}",
-                    self.resource.gvk(&self.info.version).api_version()
-                        + ", Kind="
-                        + &self.resource.row.kind,
-                )));
-            }
-        }
-        Ok(selector)
-    }
-
-    /// How text is laid out; watches are never pretty.
-    pub(super) fn is_json(format: Format) -> bool {
-        matches!(format.encoding, Encoding::Json { .. })
-    }
 }

@@ -5,6 +5,7 @@
 
 mod apply;
 mod binding;
+mod compress;
 mod computed;
 pub mod connect;
 mod create;
@@ -12,8 +13,10 @@ mod decode;
 mod delete;
 mod delete_collection;
 mod eviction;
+mod frame;
 mod get;
 mod list;
+mod list_options;
 mod negotiate;
 mod options;
 mod patch;
@@ -23,21 +26,25 @@ mod table;
 mod token;
 mod update;
 mod watch;
+mod websocket;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 
+pub(crate) use compress::accepts_gzip;
 pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub(crate) use delete_collection::delete_collection;
 pub(crate) use eviction::evict;
+pub(crate) use frame::SharedFrames;
 pub(crate) use get::get;
 pub(crate) use list::list;
-pub use negotiate::{Encoding, Format, RowObject, Shape};
+pub use negotiate::{Encoding, Format, MetaVersion, RowObject, Shape};
+pub(crate) use negotiate::{Kind, Offer};
 pub(crate) use patch::patch;
-pub(crate) use respond::notify;
+pub(crate) use respond::{document, notify, translate_status};
 pub(crate) use token::token;
 pub(crate) use update::update;
 pub(crate) use watch::watch;
@@ -47,8 +54,9 @@ pub(crate) use computed::read as read_virtual;
 pub(crate) use create::create_virtual;
 
 use crate::{
-    ApiError, RequestInfo, User,
+    ApiError, RequestInfo, User, Verb,
     registry::{Notices, Registry, Resource, Serves, SubresourceRow, Write, WriteOptions},
+    task::Tasks,
 };
 
 /// A request for a stored resource, with everything that its handler needs.
@@ -63,12 +71,28 @@ pub(crate) struct Call {
     pub(crate) body: Bytes,
     /// What the client is told beside the answer.
     pub(crate) notices: Arc<Notices>,
+    /// What watchers of this server share.
+    pub(crate) frames: Arc<SharedFrames>,
+    /// Run what outlives the request.
+    pub(crate) tasks: Tasks,
 }
 
 impl Call {
     /// The form in which the client wants its answer.
     fn format(&self) -> Result<Format, ApiError> {
-        Format::negotiate(&self.parts.headers, &self.info)
+        Format::negotiate(&self.parts.headers, &self.info, self.offer())
+    }
+
+    /// What forms there are of the answer.
+    fn offer(&self) -> Offer {
+        let answer = match self.info.verb {
+            Verb::Watch => Kind::Events,
+            Verb::List | Verb::DeleteCollection => Kind::List,
+            _ => Kind::One,
+        };
+        let of_path = || self.resource.gvk(&self.info.version);
+        let subresource = self.subresource.as_ref().and_then(|row| row.kind.clone());
+        Offer::new(&subresource.unwrap_or_else(of_path), answer)
     }
 
     /// The write that the path asks for.

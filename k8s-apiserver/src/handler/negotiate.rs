@@ -1,10 +1,11 @@
 //! Which form of an object a client wants, by its `Accept` header and query.
 
 use http::{HeaderMap, header};
+use k8s_apimachinery::scheme::{Gvk, protobuf};
 
 use crate::{ApiError, RequestInfo};
 
-/// The text form.
+/// How a tree is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// JSON, on many lines if a person reads it.
@@ -14,6 +15,8 @@ pub enum Encoding {
     },
     /// YAML.
     Yaml,
+    /// Kubernetes' protobuf.
+    Protobuf,
 }
 
 /// What is made of the object.
@@ -22,9 +25,18 @@ pub enum Shape {
     /// Itself.
     Whole,
     /// Its metadata alone: `PartialObjectMetadata`.
-    Metadata,
+    Metadata(MetaVersion),
     /// A row of a `Table`.
-    Table(RowObject),
+    Table(RowObject, MetaVersion),
+}
+
+/// The version of `meta.k8s.io` that a client wants tables and metadata in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaVersion {
+    /// `v1`.
+    V1,
+    /// `v1beta1`, for clients older than 1.16.
+    V1beta1,
 }
 
 /// What of the object goes with its row of a table: `includeObject`.
@@ -41,10 +53,31 @@ pub enum RowObject {
 /// The outcome of negotiation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Format {
-    /// The text form.
+    /// How it is written.
     pub encoding: Encoding,
     /// What is made of the object.
     pub shape: Shape,
+}
+
+/// What an answer can be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Offer {
+    /// Whether the kind has a protobuf form.
+    has_protobuf: bool,
+    answer: Kind,
+}
+
+/// What sort of answer it is, by which forms differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An object.
+    One,
+    /// A list of them.
+    List,
+    /// The frames of a watch.
+    Events,
+    /// Something that has neither rows nor metadata.
+    Document,
 }
 
 /// One element of an `Accept` header.
@@ -54,8 +87,71 @@ struct Accepted<'a> {
     quality: f32,
 }
 
-/// What is produced, as `406` names it.
-pub(super) const OFFERED: [&str; 2] = ["application/json", "application/yaml"];
+const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
+/// What typed clients send and ask for: an envelope round a message.
+pub(super) const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+impl MetaVersion {
+    /// The `apiVersion` of the answer.
+    pub fn api_version(self) -> &'static str {
+        match self {
+            MetaVersion::V1 => "meta.k8s.io/v1",
+            MetaVersion::V1beta1 => "meta.k8s.io/v1beta1",
+        }
+    }
+}
+
+impl Encoding {
+    /// The media type of an answer.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Encoding::Json { .. } => JSON,
+            Encoding::Yaml => YAML,
+            Encoding::Protobuf => PROTOBUF,
+        }
+    }
+}
+
+impl Offer {
+    /// The forms of an answer that is of this kind.
+    pub(crate) fn new(gvk: &Gvk, answer: Kind) -> Self {
+        Offer {
+            has_protobuf: protobuf::has_kind(gvk),
+            answer,
+        }
+    }
+
+    /// The forms of an answer that has neither rows nor metadata, and a message of its own.
+    pub(crate) const DOCUMENT: Offer = Offer {
+        has_protobuf: true,
+        answer: Kind::Document,
+    };
+
+    /// The media types that there are, in the order in which Kubernetes prefers and names them.
+    fn media_types(self) -> Vec<&'static str> {
+        match (self.answer, self.has_protobuf) {
+            (Kind::Events, true) => vec![
+                "application/json;stream=watch",
+                "application/vnd.kubernetes.protobuf;stream=watch",
+            ],
+            (Kind::Events, false) => vec!["application/json;stream=watch"],
+            (_, true) => vec![JSON, YAML, PROTOBUF],
+            (_, false) => vec![JSON, YAML],
+        }
+    }
+
+    /// Whether the answer can be written so. Metadata has a protobuf form even if the rest of the object has none,
+    /// tables have none, and a watch is never YAML.
+    fn has(self, encoding: Encoding, shape: Shape) -> bool {
+        match (encoding, shape) {
+            (Encoding::Protobuf, Shape::Whole) => self.has_protobuf,
+            (Encoding::Protobuf, Shape::Table(..)) => false,
+            (Encoding::Yaml, _) => self.answer != Kind::Events,
+            _ => true,
+        }
+    }
+}
 
 impl Format {
     /// JSON as it is stored.
@@ -65,18 +161,12 @@ impl Format {
     };
 
     /// The first form that the client accepts and the server has; `406` if there is none.
-    pub fn negotiate(headers: &HeaderMap, info: &RequestInfo) -> Result<Self, ApiError> {
+    pub(crate) fn negotiate(
+        headers: &HeaderMap,
+        info: &RequestInfo,
+        offer: Offer,
+    ) -> Result<Self, ApiError> {
         let pretty = is_pretty(headers, info);
-        let include = match info.param("includeObject") {
-            Some("None") => RowObject::None,
-            Some("Object") => RowObject::Object,
-            None | Some("" | "Metadata") => RowObject::Metadata,
-            Some(other) => {
-                return Err(ApiError::BadRequest(format!(
-                    "unrecognized includeObject value: {other:?}"
-                )));
-            }
-        };
         let accept: Vec<&str> = headers
             .get_all(header::ACCEPT)
             .iter()
@@ -90,13 +180,23 @@ impl Format {
             });
         }
         let mut accepted: Vec<Accepted<'_>> = accept.split(',').map(Accepted::parse).collect();
-        accepted.sort_by(|a, b| b.quality.total_cmp(&a.quality));
-        accepted
+        accepted.sort_by(|a, b| {
+            let wildcards = a.wildcards().cmp(&b.wildcards());
+            b.quality.total_cmp(&a.quality).then(wildcards)
+        });
+        let found = accepted
             .iter()
-            .find_map(|each| each.format(pretty, include))
-            .ok_or(ApiError::NotAcceptable {
-                offered: OFFERED.to_vec(),
-            })
+            .find_map(|each| each.format(pretty, offer))
+            .ok_or_else(|| ApiError::NotAcceptable {
+                offered: offer.media_types(),
+            })?;
+        match found.shape {
+            Shape::Table(_, version) => Ok(Format {
+                shape: Shape::Table(row_object(info)?, version),
+                ..found
+            }),
+            _ => Ok(found),
+        }
     }
 }
 
@@ -121,26 +221,58 @@ impl<'a> Accepted<'a> {
         found.map_or("", |(_, value)| value)
     }
 
+    /// Of two elements of the same quality the more specific one counts.
+    fn wildcards(&self) -> usize {
+        self.media_type.matches('*').count()
+    }
+
     /// The form that this element asks for, if the server has it.
-    fn format(&self, pretty: bool, include: RowObject) -> Option<Format> {
-        let encoding = match self.media_type {
-            "application/json" | "application/*" | "*/*" => Encoding::Json { pretty },
-            "application/yaml" => Encoding::Yaml,
-            _ => return None,
+    fn format(&self, pretty: bool, offer: Offer) -> Option<Format> {
+        let json = Encoding::Json {
+            pretty: pretty || self.parameter("pretty") == "1",
         };
-        let shape = match (
-            self.parameter("as"),
-            self.parameter("g"),
-            self.parameter("v"),
-        ) {
-            ("", _, _) => Shape::Whole,
-            ("Table", "meta.k8s.io", "v1") => Shape::Table(include),
-            ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") => {
-                Shape::Metadata
-            }
-            _ => return None,
-        };
+        if !matches!(self.parameter("stream"), "" | "watch") {
+            return None;
+        }
+        let shape = self.shape(offer.answer)?;
+        let mut encodings = [json, Encoding::Yaml, Encoding::Protobuf].into_iter();
+        let encoding = encodings.find(|encoding| {
+            let media_type = self.media_type;
+            let fits = matches!(media_type, "*/*" | "application/*");
+            (fits || media_type == encoding.media_type()) && offer.has(*encoding, shape)
+        })?;
         Some(Format { encoding, shape })
+    }
+
+    fn shape(&self, answer: Kind) -> Option<Shape> {
+        let kind = self.parameter("as");
+        if kind.is_empty() {
+            return Some(Shape::Whole);
+        }
+        let version = match (self.parameter("g"), self.parameter("v")) {
+            ("meta.k8s.io", "v1") => MetaVersion::V1,
+            ("meta.k8s.io", "v1beta1") => MetaVersion::V1beta1,
+            _ => return None,
+        };
+        match (kind, answer) {
+            (_, Kind::Document) => None,
+            ("Table", _) => Some(Shape::Table(RowObject::Metadata, version)),
+            ("PartialObjectMetadata", Kind::One | Kind::Events)
+            | ("PartialObjectMetadataList", Kind::List) => Some(Shape::Metadata(version)),
+            _ => None,
+        }
+    }
+}
+
+fn row_object(info: &RequestInfo) -> Result<RowObject, ApiError> {
+    match info.param("includeObject") {
+        Some("None") => Ok(RowObject::None),
+        Some("Object") => Ok(RowObject::Object),
+        None | Some("" | "Metadata") => Ok(RowObject::Metadata),
+        Some(other) => Err(ApiError::BadRequest(format!(
+            "Unable to convert to Table as requested: includeObject: Invalid value: {other:?}: must be 'Metadata', \
+             'Object', 'None', or empty"
+        ))),
     }
 }
 
@@ -160,89 +292,4 @@ fn is_pretty(headers: &HeaderMap, info: &RequestInfo) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use http::{HeaderValue, Method};
-
-    use super::*;
-
-    const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
-    const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
-
-    #[track_caller]
-    fn check(accept: &str, uri: &str, expected: Option<(Encoding, Shape)>) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
-        let info = RequestInfo::parse(&Method::GET, &uri.parse().unwrap()).unwrap();
-        let found = Format::negotiate(&headers, &info).ok();
-        assert_eq!(
-            found.map(|format| (format.encoding, format.shape)),
-            expected,
-            "{accept}"
-        );
-    }
-
-    #[test]
-    fn the_first_form_that_exists_is_taken() {
-        let json = Encoding::Json { pretty: false };
-        let table = Shape::Table(RowObject::Metadata);
-        check(
-            "application/json",
-            "/api/v1/pods",
-            Some((json, Shape::Whole)),
-        );
-        check("*/*", "/api/v1/pods", Some((json, Shape::Whole)));
-        check(
-            &format!("{PROTOBUF},application/json"),
-            "/api/v1/pods",
-            Some((json, Shape::Whole)),
-        );
-        check(
-            &format!("{TABLE},application/json"),
-            "/api/v1/pods",
-            Some((json, table)),
-        );
-        check(
-            "application/yaml",
-            "/api/v1/pods",
-            Some((Encoding::Yaml, Shape::Whole)),
-        );
-        check(
-            "application/json;q=0.1, application/yaml;q=0.9",
-            "/api/v1/pods",
-            Some((Encoding::Yaml, Shape::Whole)),
-        );
-        check(
-            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
-            "/api/v1/pods",
-            Some((json, Shape::Metadata)),
-        );
-    }
-
-    #[test]
-    fn queries_refine_the_form() {
-        let json = Encoding::Json { pretty: true };
-        check(
-            "application/json",
-            "/api/v1/pods?pretty=true",
-            Some((json, Shape::Whole)),
-        );
-        let json = Encoding::Json { pretty: false };
-        check(
-            TABLE,
-            "/api/v1/pods?includeObject=Object",
-            Some((json, Shape::Table(RowObject::Object))),
-        );
-        check(TABLE, "/api/v1/pods?includeObject=Half", None);
-    }
-
-    #[test]
-    fn what_does_not_exist_is_not_acceptable() {
-        check(PROTOBUF, "/api/v1/pods", None);
-        check(
-            "application/json;as=Chart;v=v1;g=meta.k8s.io",
-            "/api/v1/pods",
-            None,
-        );
-        check("text/html", "/api/v1/pods", None);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use k8s_apimachinery::{Object, Value, scheme::gvk::Gvk};
 
-use super::{Call, Format, decode, respond};
+use super::{Call, decode};
 use crate::{
     ApiError, Response,
     authn::service_account::{Bound, Grant, Reference, TokenIssuer},
@@ -13,6 +13,7 @@ use crate::{
 
 /// Issues the token that the body asks for.
 pub(crate) async fn token(call: &Call) -> Result<Response, ApiError> {
+    let format = call.format()?;
     let options = call.write_options()?;
     let gvk = Gvk::new("authentication.k8s.io", "v1", "TokenRequest");
     let mut request = call.decode_as(&gvk, options.field_validation)?;
@@ -32,12 +33,7 @@ pub(crate) async fn token(call: &Call) -> Result<Response, ApiError> {
         .admit(&call.write(&options), &mut request)
         .await?;
     issue(&call.registry, &issuer, &account, &mut request)?;
-    let bytes = respond::encode(&request.into_value(), Format::JSON.encoding);
-    Ok(respond::respond(
-        StatusCode::CREATED,
-        bytes,
-        Format::JSON.encoding,
-    ))
+    call.respond_tree(StatusCode::CREATED, &request.into_value(), format)
 }
 
 /// Puts the account's metadata in, or says that the request is about another one.

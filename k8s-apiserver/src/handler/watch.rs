@@ -2,30 +2,24 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use http::{HeaderValue, StatusCode, header};
-use k8s_apimachinery::Value;
+use http::{HeaderValue, header};
 use k8s_store::{
     Revision, StoreError,
-    cache::{Bucket, CacheEvent, Filter, WatchRequest, Watcher},
+    cache::{Bucket, Filter, WatchRequest, Watcher},
 };
 use rand::Rng;
-use serde_json::json;
 
-use super::{Call, Encoding, Format, Shape, respond, table};
+use super::{Call, Encoding, frame::Frames, list_options, websocket::Upgrade};
 use crate::{
     ApiError, BoxError, Response, body,
-    registry::{Entry, EntryCodec, Resource, Selection, Stored, is_bucketed, key, parse_revision},
-    status::Status,
+    registry::{Entry, EntryCodec, Selection, Stored, is_bucketed, key, parse_revision},
 };
 
 /// Watches without a timeout end after this long, times a random factor up to two, so that they don't all come back at
 /// once.
 const LIFETIME: Duration = Duration::from_secs(1800);
-
-/// The annotation that ends the initial events of a streaming list.
-const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 /// Where a watch begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +31,11 @@ enum Start {
 }
 
 /// Answers with a stream that ends when the client goes, the time is up, or history was compacted.
-pub(crate) async fn watch(call: Call) -> Result<Response, ApiError> {
+pub(crate) async fn watch(mut call: Call) -> Result<Response, ApiError> {
+    let upgrade = Upgrade::take(&mut call.parts)?;
+    let tasks = call.tasks.clone();
     let format = call.format()?;
-    if !Call::is_json(format) {
-        return Err(ApiError::NotAcceptable {
-            offered: vec!["application/json"],
-        });
-    }
+    list_options::validate(&call.info, true)?;
     let bookmarks = call.info.flag("allowWatchBookmarks");
     let start = start(&call, bookmarks)?;
     let selection = call.selection()?;
@@ -69,27 +61,42 @@ pub(crate) async fn watch(call: Call) -> Result<Response, ApiError> {
         Ok(watcher) => watcher,
         // An old revision is reported in the stream, as clients expect it of a watch.
         Err(error @ StoreError::Compacted { .. }) => {
-            return Ok(stream_response(stream::iter([Ok(frames.error(error))])));
+            let error = frames.error(&error.into());
+            let only = stream::iter([Ok(error)]);
+            return Ok(match upgrade {
+                Some(upgrade) => upgrade.serve(&tasks, only, format.encoding),
+                None => stream_response(only, format.encoding),
+            });
         }
         Err(error) => return Err(error.into()),
     };
-    let mut first: VecDeque<Bytes> = initial.iter().map(|stored| frames.added(stored)).collect();
+    let mut first: VecDeque<Bytes> = initial
+        .iter()
+        .map(|stored| frames.initial(stored))
+        .collect();
     if start == (Start::Everything { bookmark: true }) {
         first.push_back(frames.bookmark(from, true));
     }
-    let frames = follow(first, watcher, frames);
-    Ok(stream_response(
-        frames.take_until(tokio::time::sleep(lifetime)),
-    ))
+    let frames = follow(first, watcher, frames).take_until(tokio::time::sleep(lifetime));
+    Ok(match upgrade {
+        Some(upgrade) => upgrade.serve(&tasks, frames, format.encoding),
+        None => stream_response(frames, format.encoding),
+    })
 }
 
 fn stream_response(
     frames: impl Stream<Item = Result<Bytes, BoxError>> + Send + 'static,
+    encoding: Encoding,
 ) -> Response {
     let mut response = Response::new(body::stream(frames));
-    *response.status_mut() = StatusCode::OK;
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    let media_type = match encoding {
+        Encoding::Protobuf => "application/vnd.kubernetes.protobuf;stream=watch",
+        _ => "application/json",
+    };
+    let media_type = HeaderValue::from_static(media_type);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, media_type);
     response
 }
 
@@ -103,7 +110,7 @@ fn follow(
         let frame = match watcher.next().await? {
             Ok(event) => frames.event(&event),
             Err(StoreError::Closed) => return None,
-            Err(error) => frames.error(error),
+            Err(error) => frames.error(&error.into()),
         };
         Some((Ok(frame), (watcher, frames)))
     });
@@ -116,18 +123,6 @@ fn start(call: &Call, bookmarks: bool) -> Result<Start, ApiError> {
         .info
         .param("sendInitialEvents")
         .is_some_and(|text| !text.is_empty());
-    let matching = call.info.param("resourceVersionMatch").unwrap_or_default();
-    if wants_initial && matching != "NotOlderThan" {
-        return Err(ApiError::BadRequest(
-            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan".to_owned(),
-        ));
-    }
-    if !wants_initial && !matching.is_empty() {
-        return Err(ApiError::BadRequest(
-            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-                .to_owned(),
-        ));
-    }
     if call.info.flag("sendInitialEvents") {
         return Ok(Start::Everything {
             bookmark: bookmarks,
@@ -184,115 +179,10 @@ fn bucket(selection: &Selection) -> Option<Bucket> {
 }
 
 fn lifetime(call: &Call) -> Result<Duration, ApiError> {
-    match call.info.param("timeoutSeconds") {
-        None | Some("" | "0") => Ok(LIFETIME.mul_f64(rand::rng().random_range(1.0..2.0))),
-        Some(text) => text
-            .parse()
-            .map(Duration::from_secs)
-            .map_err(|_| ApiError::BadRequest(format!("invalid timeoutSeconds: {text:?}"))),
+    match list_options::number(&call.info, "timeoutSeconds")? {
+        None | Some(0) => Ok(LIFETIME.mul_f64(rand::rng().random_range(1.0..2.0))),
+        Some(seconds) => Ok(Duration::from_secs(
+            u64::try_from(seconds).unwrap_or_default(),
+        )),
     }
-}
-
-/// Writes the frames of one watch in the form that its client accepts.
-struct Frames {
-    call: Call,
-    format: Format,
-    /// Whether the next table is the first, which carries the columns.
-    first_table: bool,
-}
-
-impl Frames {
-    fn new(call: Call, format: Format) -> Self {
-        let format = Format {
-            encoding: Encoding::Json { pretty: false },
-            ..format
-        };
-        Frames {
-            call,
-            format,
-            first_table: true,
-        }
-    }
-
-    fn event(&mut self, event: &CacheEvent<Entry>) -> Bytes {
-        match event {
-            CacheEvent::Added(stored) => self.added(stored),
-            CacheEvent::Modified(stored) => self.object("MODIFIED", &stored.entry, stored.modified),
-            CacheEvent::Deleted { last, revision } => {
-                self.object("DELETED", &last.entry, *revision)
-            }
-            CacheEvent::Bookmark(revision) => self.bookmark(*revision, false),
-        }
-    }
-
-    fn added(&mut self, stored: &Stored) -> Bytes {
-        self.object("ADDED", &stored.entry, stored.modified)
-    }
-
-    fn object(&mut self, kind: &str, entry: &Entry, revision: Revision) -> Bytes {
-        let is_stored = self.call.is_stored_form() && self.format.shape == Shape::Whole;
-        if !is_stored {
-            let object = self.call.wire_object(entry.object_at(revision));
-            let now = self.call.registry.config().environment.now();
-            let value = match self.format.shape {
-                Shape::Whole => object.into_value(),
-                Shape::Metadata => table::metadata_only(&object),
-                Shape::Table(include) => {
-                    let rows = vec![table::row(&self.call.resource, &object, include, now)];
-                    let first = std::mem::take(&mut self.first_table);
-                    table::table(&self.call.resource, object.resource_version(), rows, first)
-                }
-            };
-            return frame(kind, &value);
-        }
-        let mut out = BytesMut::with_capacity(entry.size_hint() + 40);
-        out.put_slice(br#"{"type":""#);
-        out.put_slice(kind.as_bytes());
-        out.put_slice(br#"","object":"#);
-        entry.write_at(revision, &mut out);
-        out.put_slice(b"}\n");
-        out.freeze()
-    }
-
-    fn bookmark(&mut self, revision: Revision, initial_events_end: bool) -> Bytes {
-        let resource: &Resource = &self.call.resource;
-        let mut metadata = json!({ "resourceVersion": revision.to_string() });
-        if initial_events_end {
-            metadata["annotations"] = json!({ (INITIAL_EVENTS_END): "true" });
-        }
-        let gvk = resource.gvk(&self.call.info.version);
-        let mut object = match self.format.shape {
-            Shape::Metadata => {
-                json!({ "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1" })
-            }
-            Shape::Whole => json!({ "kind": gvk.kind, "apiVersion": gvk.api_version() }),
-            Shape::Table(_) => {
-                let row = json!({
-                    "cells": [],
-                    "object": {
-                        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-                    },
-                });
-                let first = std::mem::take(&mut self.first_table);
-                let version = revision.to_string();
-                let table = table::table(resource, &version, vec![row], first);
-                return frame("BOOKMARK", &table);
-            }
-        };
-        object["metadata"] = metadata;
-        frame("BOOKMARK", &object)
-    }
-
-    fn error(&mut self, error: StoreError) -> Bytes {
-        let status = Status::from(&ApiError::from(error)).to_bytes();
-        let status: Value = serde_json::from_slice(&status).expect("a Status is JSON");
-        frame("ERROR", &status)
-    }
-}
-
-fn frame(kind: &str, object: &Value) -> Bytes {
-    let frame = json!({ "type": kind, "object": object });
-    let mut bytes = respond::encode(&frame, Format::JSON.encoding).to_vec();
-    bytes.push(b'\n');
-    Bytes::from(bytes)
 }

@@ -2,10 +2,16 @@
 //!
 //! What is stored is the object's JSON without its `resourceVersion`, with `kind`, `apiVersion` and `metadata` in
 //! front. So the place where the revision belongs is known without parsing, and GET, LIST and WATCH copy the bytes on
-//! both sides of it. The tree is only built where somebody asks for it: a table, a partial object, YAML, a write.
+//! both sides of it. The tree is only built where somebody asks for it: a table, YAML, a write; and once for those who
+//! want protobuf, whose bytes are kept from then on.
+
+use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use k8s_apimachinery::{Map, Object, Value};
+use k8s_apimachinery::{
+    Map, Object, Value,
+    scheme::protobuf::{ProtobufError, Template},
+};
 use k8s_store::Revision;
 
 /// In stored bytes the revision goes right behind this, as the first field of the metadata.
@@ -22,6 +28,8 @@ pub struct Entry {
     name: Box<str>,
     labels: Box<[(Box<str>, Box<str>)]>,
     fields: Box<[(&'static str, String)]>,
+    /// Made on first demand.
+    protobuf: OnceLock<Box<Template>>,
 }
 
 /// What selectors look at.
@@ -57,6 +65,7 @@ impl Entry {
             name: attributes.name.into(),
             labels: attributes.labels.into(),
             fields: attributes.fields.into(),
+            protobuf: OnceLock::new(),
         })
     }
 
@@ -84,6 +93,7 @@ impl Entry {
             name: "".into(),
             labels: Box::default(),
             fields: Box::default(),
+            protobuf: OnceLock::new(),
         }
     }
 
@@ -169,6 +179,26 @@ impl Entry {
         self.write_from_metadata(self.revision, out);
     }
 
+    /// Appends a `PartialObjectMetadata` of this version as JSON: the object's metadata and nothing else.
+    pub(crate) fn write_metadata(&self, api_version: &str, revision: Revision, out: &mut BytesMut) {
+        out.put_slice(br#"{"kind":"PartialObjectMetadata","apiVersion":""#);
+        out.put_slice(api_version.as_bytes());
+        out.put_slice(br#"","#);
+        self.write_up_to(self.metadata_end(), revision, out);
+        out.put_u8(b'}');
+    }
+
+    /// The object as a protobuf message, made when it is first asked for; an error if its kind has none.
+    pub(crate) fn protobuf(&self) -> Result<&Template, ProtobufError> {
+        if let Some(made) = self.protobuf.get() {
+            return Ok(made);
+        }
+        let tree: Value =
+            serde_json::from_slice(&self.stored).expect("an entry was parsed when it was made");
+        let made = Box::new(Template::new(&tree)?);
+        Ok(self.protobuf.get_or_init(|| made))
+    }
+
     /// The whole object as JSON.
     pub fn to_bytes(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.size_hint());
@@ -177,6 +207,11 @@ impl Entry {
     }
 
     fn write_from_metadata(&self, revision: Revision, out: &mut BytesMut) {
+        self.write_up_to(self.stored.len(), revision, out);
+    }
+
+    /// Appends the bytes from the metadata to an end, with the revision in it.
+    fn write_up_to(&self, end: usize, revision: Revision, out: &mut BytesMut) {
         let split = self.item + METADATA.len();
         out.put_slice(&self.stored[self.item..split]);
         out.put_slice(br#""resourceVersion":""#);
@@ -186,7 +221,31 @@ impl Entry {
         } else {
             b"\","
         });
-        out.put_slice(&self.stored[split..]);
+        out.put_slice(&self.stored[split..end]);
+    }
+
+    /// Where the metadata ends: behind the brace that closes it.
+    fn metadata_end(&self) -> usize {
+        let (mut depth, mut in_text, mut escaped) = (0, false, false);
+        for (at, byte) in self
+            .stored
+            .iter()
+            .enumerate()
+            .skip(self.item + METADATA.len() - 1)
+        {
+            match (in_text, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => in_text = !in_text,
+                (false, b'{') => depth += 1,
+                (false, b'}') => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return at + 1;
+            }
+        }
+        self.stored.len()
     }
 }
 
@@ -328,6 +387,41 @@ mod tests {
         let entry = entry(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {}}));
         let parsed: Value = serde_json::from_slice(&entry.to_bytes()).unwrap();
         assert_eq!(parsed["metadata"]["resourceVersion"], "7");
+    }
+
+    #[test]
+    fn the_metadata_can_be_written_alone() {
+        let metadata = json!({
+            "name": "a", "annotations": {"trap": r#"}\"{"#, "empty": ""}, "labels": {"k": "v"},
+        });
+        for rest in [json!({}), json!({"data": {"x": "}"}})] {
+            let mut object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata});
+            object
+                .as_object_mut()
+                .unwrap()
+                .extend(rest.as_object().unwrap().clone());
+            let mut out = BytesMut::new();
+            entry(object).write_metadata("meta.k8s.io/v1", Revision(9), &mut out);
+            let mut expected = metadata.clone();
+            expected["resourceVersion"] = "9".into();
+            let read: Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(
+                read,
+                json!({
+                    "apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": expected,
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn protobuf_is_made_once_and_only_of_kinds_that_have_it() {
+        let pod = entry(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}));
+        assert!(pod.protobuf.get().is_none());
+        let (first, second) = (pod.protobuf().unwrap(), pod.protobuf().unwrap());
+        assert!(std::ptr::eq(first, second));
+        let other = json!({"apiVersion": "a.io/v1", "kind": "Gadget", "metadata": {"name": "a"}});
+        assert!(entry(other).protobuf().is_err());
     }
 
     #[test]

@@ -11,12 +11,16 @@ use crate::{
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Compacted { .. } => ApiError::Expired(
-                "The resourceVersion for the provided watch is too old.".to_owned(),
-            ),
-            StoreError::Future { requested, current } => ApiError::Timeout(format!(
-                "Too large resource version: {requested}, current: {current}"
+            StoreError::Compacted {
+                requested,
+                compacted,
+            } => ApiError::Expired(format!(
+                "too old resource version: {requested} ({compacted})"
             )),
+            StoreError::Future { requested, current } => ApiError::FutureRevision {
+                requested: requested.0,
+                current: current.0,
+            },
             StoreError::Closed => {
                 ApiError::ServiceUnavailable("the server is shutting down".to_owned())
             }

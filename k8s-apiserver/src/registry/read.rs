@@ -61,9 +61,13 @@ pub struct ListResult {
 #[derive(Serialize, Deserialize)]
 struct Continue {
     v: String,
-    rv: u64,
+    /// The revision of the list, or [`NEWEST`].
+    rv: i64,
     start: String,
 }
+
+/// What stands for a revision in the token of a list that has expired: go on with the state there is now.
+const NEWEST: i64 = -1;
 
 impl Selection {
     /// Whether everything is selected.
@@ -154,21 +158,18 @@ impl Registry {
                 .cache
                 .list_at(at, &prefix, after, limit, &filter)
                 .await
-                .map_err(|error| expired(error, request))?,
+                .map_err(|error| expired(error, after.map(|after| &after[prefix.len()..])))?,
         };
         let last = items.last().filter(|_| more).map(|last| last.key.clone());
         let continue_token = match &last {
-            Some(last) => token(revision, &prefix, last),
+            Some(last) => token(revision.0 as i64, &last[prefix.len()..]),
             None => String::new(),
         };
         // Counted only where no selector would make the number a lie, as in Kubernetes.
         let remaining = match last {
-            Some(last) if request.selection.is_all() => Some(
-                self.cache
-                    .list(&prefix, Some(&last), None, &|_| true)
-                    .0
-                    .len(),
-            ),
+            Some(last) if request.selection.is_all() => {
+                self.cache.count_at(revision, &prefix, &last).await.ok()
+            }
             _ => None,
         };
         Ok(ListResult {
@@ -188,9 +189,9 @@ impl Registry {
         if !request.continue_token.is_empty() {
             let token = read_token(&request.continue_token)?;
             let after = [prefix, token.start.as_bytes()].concat();
-            let at = match Revision(token.rv) {
-                Revision::ZERO => At::Newest,
-                at => At::Exactly(at),
+            let at = match u64::try_from(token.rv) {
+                Ok(revision) => At::Exactly(Revision(revision)),
+                Err(_) => At::Newest,
             };
             return Ok((at, Some(after)));
         }
@@ -224,42 +225,54 @@ enum At {
 pub(crate) fn parse_revision(text: &str) -> Result<Revision, ApiError> {
     text.parse().map(Revision).map_err(|_| {
         ApiError::BadRequest(format!(
-            "resourceVersion: Invalid value: {text:?}: must be a number"
+            "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
         ))
     })
 }
 
-fn token(revision: Revision, prefix: &[u8], last: &[u8]) -> String {
-    let start = String::from_utf8_lossy(&last[prefix.len()..]).into_owned();
+fn token(rv: i64, start: &[u8]) -> String {
     let token = Continue {
         v: "meta.k8s.io/v1".to_owned(),
-        rv: revision.0,
-        start,
+        rv,
+        start: String::from_utf8_lossy(start).into_owned(),
     };
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(&token).expect("a token is strings and a number"))
 }
 
 fn read_token(token: &str) -> Result<Continue, ApiError> {
+    let refuse = |why: &str| {
+        ApiError::BadRequest(format!(
+            "invalid continue token: continue key is not valid{why}"
+        ))
+    };
     let bytes = URL_SAFE_NO_PAD.decode(token.trim_end_matches('=')).ok();
-    bytes
-        .and_then(|bytes| serde_json::from_slice::<Continue>(&bytes).ok())
-        .filter(|token| token.v == "meta.k8s.io/v1")
-        .ok_or_else(|| ApiError::BadRequest("continue key is not valid".to_owned()))
+    let token: Continue = bytes
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .ok_or_else(|| refuse(""))?;
+    match &token {
+        token if token.v != "meta.k8s.io/v1" => {
+            Err(refuse(": server does not recognize this encoded version"))
+        }
+        Continue { rv: 0, .. } => Err(refuse(
+            ": incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+        )),
+        Continue { start, .. } if start.is_empty() => {
+            Err(refuse(": encoded start key empty (version meta.k8s.io/v1)"))
+        }
+        _ => Ok(token),
+    }
 }
 
-fn expired(error: StoreError, request: &ListRequest) -> ApiError {
-    match error {
-        StoreError::Compacted { .. } if !request.continue_token.is_empty() => {
-            ApiError::Expired(
-                "The provided continue parameter is too old to display a consistent list result. You must start a new \
-                 list without the continue parameter."
-                    .to_owned(),
-            )
+/// A state that is forgotten. Who is in the midst of a list can go on with the newest one, from where it stands.
+fn expired(error: StoreError, rest: Option<&[u8]>) -> ApiError {
+    match (error, rest) {
+        (StoreError::Compacted { .. }, Some(rest)) => ApiError::ExpiredPage {
+            continue_token: token(NEWEST, rest),
+        },
+        (StoreError::Compacted { .. }, None) => {
+            ApiError::Expired("The resourceVersion for the provided list is too old.".to_owned())
         }
-        StoreError::Compacted { requested, .. } => ApiError::Expired(format!(
-            "The resourceVersion for the provided list is too old: {requested}"
-        )),
-        other => other.into(),
+        (other, _) => other.into(),
     }
 }
 
@@ -269,10 +282,33 @@ mod tests {
 
     #[test]
     fn tokens_come_back_as_they_went() {
-        let made = token(Revision(9), b"/registry/pods/", b"/registry/pods/a/p");
-        let read = read_token(&made).unwrap();
-        assert_eq!((read.rv, read.start.as_str()), (9, "a/p"));
-        assert!(read_token("nonsense").is_err());
+        for rv in [9, NEWEST] {
+            let read = read_token(&token(rv, b"a/p")).unwrap();
+            assert_eq!((read.rv, read.start.as_str()), (rv, "a/p"));
+        }
         assert!(parse_revision("x").is_err());
+    }
+
+    #[test]
+    fn other_tokens_are_refused_with_the_reason() {
+        for (json, why) in [
+            ("nonsense", ""),
+            (
+                r#"{"v":"meta.k8s.io/v2","rv":1,"start":"a"}"#,
+                ": server does not recognize this encoded version",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":0,"start":"a"}"#,
+                ": incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+            ),
+            (
+                r#"{"v":"meta.k8s.io/v1","rv":1,"start":""}"#,
+                ": encoded start key empty (version meta.k8s.io/v1)",
+            ),
+        ] {
+            let refused = read_token(&URL_SAFE_NO_PAD.encode(json)).err().unwrap();
+            let expected = format!("invalid continue token: continue key is not valid{why}");
+            assert_eq!(refused.to_string(), expected, "{json}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    ApiError, Response, body,
+    ApiError, RequestInfo, Response, body, handler,
     registry::{KindRow, Resources, SubresourceRow},
 };
 
@@ -50,8 +50,10 @@ impl Discovery {
         &self,
         resources: &Resources,
         path: &str,
+        info: &RequestInfo,
         headers: &HeaderMap,
     ) -> Result<Response, ApiError> {
+        let document = |tree: &Value| handler::document(StatusCode::OK, tree, headers, info);
         let parts: Vec<&str> = path.split('/').skip(1).collect();
         let groups = || groups(resources);
         match *parts.as_slice() {
@@ -64,11 +66,11 @@ impl Discovery {
                 };
                 Ok(document.response(version, headers))
             }
-            ["api"] => Ok(json_response(&api_versions(&groups()))),
+            ["api"] => document(&api_versions(&groups())),
             ["api", version] => {
                 let groups = groups();
                 let core = groups.iter().find(|group| group.name.is_empty());
-                resource_list(core, version)
+                document(&resource_list(core, version)?)
             }
             ["apis"] => {
                 let groups: Vec<Value> = groups()
@@ -76,9 +78,9 @@ impl Discovery {
                     .filter(|group| !group.name.is_empty())
                     .map(api_group)
                     .collect();
-                Ok(json_response(&json!({
+                document(&json!({
                     "kind": "APIGroupList", "apiVersion": "v1", "groups": groups,
-                })))
+                }))
             }
             ["apis", name] => {
                 let groups = groups();
@@ -88,14 +90,14 @@ impl Discovery {
                 let mut answer = api_group(group.ok_or(ApiError::NoSuchResource)?);
                 answer["kind"] = "APIGroup".into();
                 answer["apiVersion"] = "v1".into();
-                Ok(json_response(&answer))
+                document(&answer)
             }
             ["apis", name, version] => {
                 let groups = groups();
                 let group = groups
                     .iter()
                     .find(|group| group.name == name && !name.is_empty());
-                resource_list(group, version)
+                document(&resource_list(group, version)?)
             }
             _ => Err(ApiError::NoSuchResource),
         }
@@ -246,7 +248,7 @@ fn api_group(group: &Group) -> Value {
 }
 
 /// The resources of one group and version, subresources as entries of their own.
-fn resource_list(group: Option<&Group>, version: &str) -> Result<Response, ApiError> {
+fn resource_list(group: Option<&Group>, version: &str) -> Result<Value, ApiError> {
     let group = group
         .filter(|group| group.versions.iter().any(|each| each == version))
         .ok_or(ApiError::NoSuchResource)?;
@@ -280,12 +282,12 @@ fn resource_list(group: Option<&Group>, version: &str) -> Result<Response, ApiEr
         "" => version.to_owned(),
         name => format!("{name}/{version}"),
     };
-    Ok(json_response(&json!({
+    Ok(json!({
         "kind": "APIResourceList",
         "apiVersion": "v1",
         "groupVersion": group_version,
         "resources": resources,
-    })))
+    }))
 }
 
 fn listed_subresource(row: &KindRow, subresource: &SubresourceRow) -> Value {
@@ -359,11 +361,4 @@ fn discovered_resource(row: &KindRow, version: &str) -> Value {
         resource["subresources"] = subresources.into();
     }
     resource
-}
-
-fn json_response(value: &Value) -> Response {
-    let mut response = Response::new(body::full(value.to_string()));
-    let json = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(header::CONTENT_TYPE, json);
-    response
 }

@@ -18,7 +18,12 @@ use http::Method;
 use tower::Service;
 
 use self::{discovery::Discovery, openapi::OpenApi};
-use crate::{ApiError, Request, RequestInfo, Response, User, Verb, registry::Registry};
+use crate::{
+    ApiError, Request, RequestInfo, Response, User, Verb,
+    handler::{self, SharedFrames},
+    registry::Registry,
+    task::Tasks,
+};
 
 /// Serves the API: resources, discovery, OpenAPI. Clones share everything.
 #[derive(Clone, Debug)]
@@ -31,16 +36,26 @@ struct Shared {
     registry: Arc<Registry>,
     discovery: Discovery,
     openapi: OpenApi,
+    /// What watchers of this server share.
+    frames: Arc<SharedFrames>,
+    tasks: Tasks,
 }
 
 impl Router {
     /// A router over what the registry holds, now and later.
     pub fn new(registry: Arc<Registry>) -> Self {
+        Router::running(registry, Tasks::default())
+    }
+
+    /// The same, with what outlives its request among these tasks.
+    pub fn running(registry: Arc<Registry>, tasks: Tasks) -> Self {
         Router {
             shared: Arc::new(Shared {
                 registry,
                 discovery: Discovery::default(),
                 openapi: OpenApi::default(),
+                frames: Arc::default(),
+                tasks,
             }),
         }
     }
@@ -57,26 +72,35 @@ impl Service<Request> for Router {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let shared = self.shared.clone();
+        let headers = request.headers().clone();
         async move {
-            Ok(answer(shared, request)
+            let info = match request.extensions().get::<Arc<RequestInfo>>() {
+                Some(info) => info.clone(),
+                None => match RequestInfo::parse(request.method(), request.uri()) {
+                    Ok(info) => Arc::new(info),
+                    Err(error) => return Ok(error.into_response()),
+                },
+            };
+            let response = answer(shared, info.clone(), request)
                 .await
-                .unwrap_or_else(ApiError::into_response))
+                .unwrap_or_else(ApiError::into_response);
+            Ok(handler::translate_status(response, &headers, &info))
         }
         .boxed()
     }
 }
 
-async fn answer(shared: Arc<Shared>, request: Request) -> Result<Response, ApiError> {
-    let info = match request.extensions().get::<Arc<RequestInfo>>() {
-        Some(info) => info.clone(),
-        None => Arc::new(RequestInfo::parse(request.method(), request.uri())?),
-    };
+async fn answer(
+    shared: Arc<Shared>,
+    info: Arc<RequestInfo>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let user = match request.extensions().get::<Arc<User>>() {
         Some(user) => user.clone(),
         None => Arc::new(User::anonymous()),
     };
     if info.resource_request {
-        return table::dispatch(&shared.registry, info, user, request).await;
+        return table::dispatch(&shared, info, user, request).await;
     }
     let resources = shared.registry.resources();
     let path = info.path.trim_end_matches('/');
@@ -93,7 +117,9 @@ async fn answer(shared: Arc<Shared>, request: Request) -> Result<Response, ApiEr
         Some(document) => shared
             .openapi
             .answer(resources, document, &info, request.headers()),
-        None => shared.discovery.answer(resources, path, request.headers()),
+        None => shared
+            .discovery
+            .answer(resources, path, &info, request.headers()),
     }
 }
 

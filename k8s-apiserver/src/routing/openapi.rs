@@ -4,6 +4,7 @@
 //! document is made when it is first asked for and kept compressed, so a server that nobody asks holds none.
 
 mod kinds;
+mod message;
 mod operation;
 mod schema;
 mod structure;
@@ -16,12 +17,12 @@ use std::{
 
 use bytes::Bytes;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    ApiError, RequestInfo, Response, body,
+    ApiError, RequestInfo, Response, body, handler,
     registry::{KindRow, Resources},
 };
 
@@ -50,30 +51,46 @@ impl OpenApi {
         info: &RequestInfo,
         headers: &HeaderMap,
     ) -> Result<Response, ApiError> {
-        if !accepts_json(headers) {
-            return Err(ApiError::NotAcceptable {
-                offered: vec!["application/json"],
-            });
-        }
         let groups = group_versions(resources);
         match document.split_once('/') {
-            None if document == "v3" => Ok(respond(index(&groups), None)),
+            None if document == "v3" => {
+                negotiate(headers, &[JSON])?;
+                Ok(respond(headers, index(&groups), JSON, None))
+            }
             None if document == "v2" => {
+                let [protobuf, dotted] = message::MEDIA_TYPES;
+                let media_type = negotiate(headers, &[JSON, protobuf, dotted])?;
                 let rows: Vec<KindRow> = groups.values().flatten().cloned().collect();
-                let hash = hash_of(&rows);
-                let bytes = self.document("v2", &hash, headers, || {
+                // Another form of the same has another tag.
+                let hash = match media_type {
+                    JSON => hash_of(&rows),
+                    _ => format!("{}-PB", hash_of(&rows)),
+                };
+                let document = self.document(media_type, &hash, headers, || {
                     let groups: Vec<_> = groups.iter().collect();
-                    swagger(&groups)
+                    let tree = swagger(&groups);
+                    match media_type {
+                        JSON => Ok(tree.to_string().into_bytes()),
+                        _ => message::encode(&tree).map_err(ApiError::internal),
+                    }
                 })?;
-                Ok(respond(bytes, Some(&hash)))
+                Ok(respond(headers, document, media_type, Some(&hash)))
             }
             Some(("v3", path)) => {
+                negotiate(headers, &[JSON])?;
                 let rows = groups.get(path).ok_or(ApiError::NoSuchResource)?;
                 let hash = hash_of(rows);
-                let bytes = self.document(path, &hash, headers, || open_api(path, rows))?;
-                let mut response = respond(bytes, Some(&hash));
-                // The hash is part of the path that the index gave out, so the document never changes.
-                if info.param("hash") == Some(hash.as_str()) {
+                // The hash is part of the path that the index gave out, so the document never changes. Who has an old
+                // one is sent to the new.
+                match info.param("hash") {
+                    Some(known) if known != hash => return moved(path, &hash),
+                    _ => {}
+                }
+                let document = self.document(path, &hash, headers, || {
+                    Ok(open_api(path, rows).to_string().into_bytes())
+                })?;
+                let mut response = respond(headers, document, JSON, Some(&hash));
+                if info.param("hash").is_some() {
                     let forever = HeaderValue::from_static("public, immutable");
                     response
                         .headers_mut()
@@ -91,21 +108,21 @@ impl OpenApi {
         path: &str,
         hash: &str,
         headers: &HeaderMap,
-        make: impl FnOnce() -> Value,
+        make: impl FnOnce() -> Result<Vec<u8>, ApiError>,
     ) -> Result<Document, ApiError> {
         let key = (path.to_owned(), hash.to_owned());
         let kept = self.lock().get(&key).cloned();
         let gzipped = match kept {
             Some(gzipped) => gzipped,
             None => {
-                let gzipped = gzip(&make()).map_err(ApiError::internal)?;
+                let gzipped = gzip(&make()?).map_err(ApiError::internal)?;
                 let mut documents = self.lock();
                 documents.retain(|(other, _), _| other != path);
                 documents.insert(key, gzipped.clone());
                 gzipped
             }
         };
-        if accepts_gzip(headers) {
+        if handler::accepts_gzip(headers) {
             return Ok(Document {
                 bytes: gzipped,
                 gzipped: true,
@@ -134,24 +151,49 @@ struct Document {
     gzipped: bool,
 }
 
-fn respond(document: Document, etag: Option<&str>) -> Response {
-    let mut response = Response::new(body::full(document.bytes));
+/// The document, or `304` if the client has it.
+fn respond(
+    request: &HeaderMap,
+    document: Document,
+    media_type: &'static str,
+    etag: Option<&str>,
+) -> Response {
+    let etag = etag.map(|etag| format!("\"{etag}\""));
+    let is_known = etag.as_ref().is_some_and(|etag| {
+        let known = texts(request, header::IF_NONE_MATCH);
+        known.split(',').any(|tag| tag.trim() == etag)
+    });
+    let mut response = match is_known {
+        true => Response::new(body::empty()),
+        false => Response::new(body::full(document.bytes)),
+    };
+    if is_known {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    headers.insert(
-        header::VARY,
-        HeaderValue::from_static("Accept-Encoding, Accept"),
-    );
-    if document.gzipped {
+    let vary = HeaderValue::from_static("Accept-Encoding, Accept");
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::VARY, vary);
+    if document.gzipped && !is_known {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&format!("\"{etag}\"")).ok()) {
+    if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
         headers.insert(header::ETAG, etag);
     }
     response
+}
+
+/// Where a document is now.
+fn moved(path: &str, hash: &str) -> Result<Response, ApiError> {
+    let place = HeaderValue::from_str(&url(path, hash)).map_err(ApiError::internal)?;
+    let mut response = Response::new(body::empty());
+    *response.status_mut() = StatusCode::MOVED_PERMANENTLY;
+    response.headers_mut().insert(header::LOCATION, place);
+    Ok(response)
+}
+
+fn url(path: &str, hash: &str) -> String {
+    format!("/openapi/v3/{path}?hash={hash}")
 }
 
 /// The index: one path per group and version, each with the hash of its content.
@@ -159,7 +201,7 @@ fn index(groups: &BTreeMap<String, Vec<KindRow>>) -> Document {
     let paths: Map<String, Value> = groups
         .iter()
         .map(|(path, rows)| {
-            let url = format!("/openapi/v3/{path}?hash={}", hash_of(rows));
+            let url = url(path, &hash_of(rows));
             (path.clone(), json!({ "serverRelativeURL": url }))
         })
         .collect();
@@ -228,26 +270,32 @@ fn information() -> Value {
     json!({ "title": "Kubernetes", "version": "v1.37.0" })
 }
 
-fn gzip(document: &Value) -> std::io::Result<Bytes> {
+fn gzip(document: &[u8]) -> std::io::Result<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(document.to_string().as_bytes())?;
+    encoder.write_all(document)?;
     encoder.finish().map(Bytes::from)
 }
 
-/// Protobuf forms of the documents exist elsewhere; here there is JSON.
-fn accepts_json(headers: &HeaderMap) -> bool {
-    let accept = texts(headers, header::ACCEPT);
-    accept.is_empty()
-        || accept.split(',').any(|element| {
-            let media_type = element.split(';').next().unwrap_or_default().trim();
-            matches!(media_type, "application/json" | "application/*" | "*/*")
-        })
-}
+const JSON: &str = "application/json";
 
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    texts(headers, header::ACCEPT_ENCODING)
-        .split(',')
-        .any(|coding| coding.split(';').next().unwrap_or_default().trim() == "gzip")
+/// The first media type of those offered that the client accepts.
+fn negotiate(headers: &HeaderMap, offered: &[&'static str]) -> Result<&'static str, ApiError> {
+    let accept = texts(headers, header::ACCEPT);
+    if accept.is_empty() {
+        return Ok(JSON);
+    }
+    let mut accepted = accept.split(',').map(|element| {
+        let media_type = element.split(';').next().unwrap_or_default().trim();
+        match media_type {
+            "*/*" | "application/*" => Some(JSON),
+            media_type => offered.iter().copied().find(|each| *each == media_type),
+        }
+    });
+    accepted
+        .find_map(|found| found)
+        .ok_or_else(|| ApiError::NotAcceptable {
+            offered: offered.to_vec(),
+        })
 }
 
 fn texts(headers: &HeaderMap, name: header::HeaderName) -> String {

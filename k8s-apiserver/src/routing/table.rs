@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Shared;
 use crate::{
     ApiError, Request, RequestInfo, Response, User, Verb, body,
     handler::{self, Call},
@@ -12,11 +13,12 @@ use crate::{
 
 /// Answers a request for a resource.
 pub(super) async fn dispatch(
-    registry: &Arc<Registry>,
+    shared: &Shared,
     info: Arc<RequestInfo>,
     user: Arc<User>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    let registry = &shared.registry;
     let endpoint = registry
         .resources()
         .find(&info.group, &info.resource)
@@ -48,6 +50,8 @@ pub(super) async fn dispatch(
                 parts,
                 body,
                 notices: notices.clone(),
+                frames: shared.frames.clone(),
+                tasks: shared.tasks.clone(),
             };
             let mut response = stored(call).await.unwrap_or_else(ApiError::into_response);
             handler::notify(&mut response, &notices);

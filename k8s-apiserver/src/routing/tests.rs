@@ -9,9 +9,11 @@ mod lifecycle;
 mod list_watch;
 mod patch;
 mod priority;
+mod protobuf;
 mod service;
 mod subresource;
 mod version;
+mod websocket;
 
 use std::sync::{
     Arc,
@@ -222,6 +224,12 @@ impl Frames {
     pub(super) async fn next(&mut self) -> Value {
         let frame = self.0.next().await.expect("the watch goes on").unwrap();
         serde_json::from_slice(frame.data_ref().unwrap()).unwrap()
+    }
+
+    /// The next frame as it is sent; waits for it.
+    pub(super) async fn next_bytes(&mut self) -> Bytes {
+        let frame = self.0.next().await.expect("the watch goes on").unwrap();
+        frame.into_data().expect("a watch has no trailers")
     }
 
     /// `ADDED name`, short enough for tables.

@@ -173,6 +173,16 @@ fn requests_that_cannot_be_served_say_why() {
         ApiError::Expired("too old resource version: 1 (5)".into()),
         expect![[r#""message":"too old resource version: 1 (5)","reason":"Expired","code":410}"#]],
     );
+    let error = ApiError::FutureRevision {
+        requested: 7,
+        current: 5,
+    };
+    check(
+        error,
+        expect![[
+            r#""message":"Timeout: Too large resource version: 7, current: 5","reason":"Timeout","details":{"causes":[{"reason":"ResourceVersionTooLarge","message":"Too large resource version"}],"retryAfterSeconds":1},"code":504}"#
+        ]],
+    );
 }
 
 #[test]

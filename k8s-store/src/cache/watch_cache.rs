@@ -122,16 +122,20 @@ impl<C: Codec> WatchCache<C> {
         limit: Option<usize>,
         filter: &(dyn Fn(&Cached<C::Entry>) -> bool + Sync),
     ) -> Result<Listing<C::Entry>, StoreError> {
-        let past = self.shared.timeline().past(revision, prefix);
-        let tree = match past {
-            Ok(past) => past.tree(),
-            Err(StoreError::Compacted { .. }) => self.load_at(revision, prefix).await?,
-            Err(StoreError::Future { .. }) if self.shared.store.is_shared() => {
-                self.load_at(revision, prefix).await?
-            }
-            Err(error) => return Err(error),
-        };
+        let tree = self.tree_at(revision, prefix).await?;
         Ok(select(&tree, revision, prefix, after, limit, filter))
+    }
+
+    /// How many objects were under a prefix, strictly behind `after`, at a revision; counted without
+    /// visiting them. Errors as of [`WatchCache::list_at`].
+    pub async fn count_at(
+        &self,
+        revision: Revision,
+        prefix: &[u8],
+        after: &[u8],
+    ) -> Result<usize, StoreError> {
+        let tree = self.tree_at(revision, prefix).await?;
+        Ok(tree.positions(prefix, Some(after)).len())
     }
 
     /// How many objects there are under a prefix, counted without visiting them.
@@ -150,6 +154,22 @@ impl<C: Codec> WatchCache<C> {
     /// How many watchers there are.
     pub fn watchers(&self) -> usize {
         self.shared.registry().len()
+    }
+
+    async fn tree_at(
+        &self,
+        revision: Revision,
+        prefix: &[u8],
+    ) -> Result<Tree<Cached<C::Entry>>, StoreError> {
+        let past = self.shared.timeline().past(revision, prefix);
+        match past {
+            Ok(past) => Ok(past.tree()),
+            Err(StoreError::Compacted { .. }) => self.load_at(revision, prefix).await,
+            Err(StoreError::Future { .. }) if self.shared.store.is_shared() => {
+                self.load_at(revision, prefix).await
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn load_at(

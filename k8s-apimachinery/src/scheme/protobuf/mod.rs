@@ -1,19 +1,31 @@
-//! Reads Kubernetes' protobuf form, which typed clients send, into the same tree that JSON gives.
+//! Kubernetes' protobuf form, which typed clients send and ask for: read into the same tree that JSON gives, and written
+//! from it.
 //!
-//! The tree is built along the [`Schema`]; the numbers of the fields come from a table (`number.rs`), so there is no
+//! Both ways lead along the [`Schema`]; the numbers of the fields come from a table (`number.rs`), so there is no
 //! second set of types. Amounts stay as sent: [`normalise`](super::normalise()) makes them canonical, as it does after
-//! JSON. Nothing is written in this form; clients take JSON as an answer.
+//! JSON.
 //!
-//! Reading is bounded: lengths are checked against what is there, and nesting goes as deep as JSON's may.
+//! Reading is bounded: lengths are checked against what is there, and nesting goes as deep as JSON's may. Writing puts
+//! down what the tree holds and nothing else; Kubernetes itself also writes the zeros that JSON omits, which readers
+//! can't tell from absence.
 
+mod envelope;
 mod number;
+mod template;
 mod tree;
 mod wire;
+mod write;
+
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use self::wire::{Fields, Wire};
+use self::{envelope::Envelope, number::Numbers};
 use super::{Gvk, Schema};
+
+pub use envelope::watch_event;
+pub use template::{Part, Template, list};
+pub use wire::Backwards;
 
 /// What every body in this form begins with.
 pub const MAGIC: &[u8] = b"k8s\0";
@@ -79,11 +91,7 @@ pub enum ProtobufError {
 pub fn decode(body: &[u8]) -> Result<(Gvk, Value), ProtobufError> {
     let envelope = Envelope::read(body.strip_prefix(MAGIC).ok_or(ProtobufError::Prefix)?)?;
     let gvk = Gvk::from_api_version(&envelope.api_version, &envelope.kind);
-    let schema = Schema::builtin(&gvk);
-    let Some((schema, numbers)) = schema.and_then(|schema| {
-        let numbers = number::message(&schema.message_name())?;
-        Some((schema, numbers))
-    }) else {
+    let Some((schema, numbers)) = message(&gvk) else {
         return Err(ProtobufError::UnknownKind {
             kind: envelope.kind,
             api_version: envelope.api_version,
@@ -96,41 +104,44 @@ pub fn decode(body: &[u8]) -> Result<(Gvk, Value), ProtobufError> {
     Ok((gvk, Value::Object(object)))
 }
 
-/// `runtime.Unknown`: an object's bytes, and what they are.
-#[derive(Default)]
-struct Envelope<'a> {
-    api_version: String,
-    kind: String,
-    raw: &'a [u8],
+/// Writes an object of a built-in kind; its tree says what it is.
+///
+/// ```
+/// use k8s_apimachinery::scheme::protobuf;
+/// let tree = serde_json::json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}});
+/// let body = protobuf::encode(&tree)?;
+/// assert_eq!(protobuf::decode(&body)?.1, tree);
+/// # Ok::<(), protobuf::ProtobufError>(())
+/// ```
+pub fn encode(tree: &Value) -> Result<Vec<u8>, ProtobufError> {
+    let text = |field: &str| tree[field].as_str().unwrap_or_default();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let (schema, numbers) = known(api_version, kind)?;
+    let mut out = Backwards::default();
+    envelope::write(api_version, kind, &mut out, |out| match tree.as_object() {
+        Some(object) => write::message(numbers, &schema, object, out),
+        None => Ok(()),
+    })?;
+    Ok(out.finish())
 }
 
-impl<'a> Envelope<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, ProtobufError> {
-        let mut envelope = Self::default();
-        for field in Fields::new(bytes) {
-            match field? {
-                (1, Wire::Bytes(type_meta)) => envelope.read_type(type_meta)?,
-                (2, Wire::Bytes(raw)) => envelope.raw = raw,
-                (3, Wire::Bytes(encoding)) if !encoding.is_empty() => {
-                    let encoding = String::from_utf8_lossy(encoding).into_owned();
-                    return Err(ProtobufError::Encoding(encoding));
-                }
-                _ => {}
-            }
-        }
-        Ok(envelope)
-    }
+/// Whether objects of this kind can be read and written in this form.
+pub fn has_kind(gvk: &Gvk) -> bool {
+    message(gvk).is_some()
+}
 
-    fn read_type(&mut self, type_meta: &[u8]) -> Result<(), ProtobufError> {
-        for field in Fields::new(type_meta) {
-            match field? {
-                (1, Wire::Bytes(text)) => self.api_version = tree::text("apiVersion", text)?,
-                (2, Wire::Bytes(text)) => self.kind = tree::text("kind", text)?,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
+/// The fields of a kind, and their numbers.
+fn message(gvk: &Gvk) -> Option<(Arc<Schema>, &'static Numbers)> {
+    let schema = Schema::builtin(gvk)?;
+    let numbers = number::message(&schema.message_name())?;
+    Some((schema, numbers))
+}
+
+fn known(api_version: &str, kind: &str) -> Result<(Arc<Schema>, &'static Numbers), ProtobufError> {
+    message(&Gvk::from_api_version(api_version, kind)).ok_or_else(|| ProtobufError::UnknownKind {
+        kind: kind.to_owned(),
+        api_version: api_version.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use k8s_pb::{
     api::{
-        apps::v1 as apps, authorization::v1 as authorization, core::v1 as core,
-        networking::v1 as networking, rbac::v1 as rbac,
+        apps::v1 as apps, authorization::v1 as authorization, coordination::v1 as coordination,
+        core::v1 as core, networking::v1 as networking, rbac::v1 as rbac,
     },
     apiextensions_apiserver::pkg::apis::apiextensions::v1 as apiextensions,
     apimachinery::pkg::{
@@ -32,13 +32,21 @@ fn body(api_version: &str, kind: &str, message: &impl Message) -> Vec<u8> {
     [MAGIC, &unknown.encode_to_vec()].concat()
 }
 
+/// Reads what a typed client sends, and lets it read what we write of that.
 #[track_caller]
-fn check(api_version: &str, kind: &str, message: &impl Message, mut expected: Value) {
+fn check<M: Message + Default>(api_version: &str, kind: &str, message: &M, mut expected: Value) {
     expected["apiVersion"] = api_version.into();
     expected["kind"] = kind.into();
     let (gvk, tree) = decode(&body(api_version, kind, message)).expect("it can be read");
     assert_eq!(gvk, Gvk::from_api_version(api_version, kind));
     assert_eq!(tree, expected, "{tree:#}");
+
+    let written = encode(&tree).expect("it can be written");
+    let unknown = Unknown::decode(&written[MAGIC.len()..]).expect("it has an envelope");
+    let raw = unknown.raw.expect("it has a message");
+    let theirs = M::decode(&*raw).expect("a client can read it");
+    let (_, again) = decode(&body(api_version, kind, &theirs)).expect("it can be read again");
+    assert_eq!(again, expected, "{again:#}");
 }
 
 fn some(text: &str) -> Option<String> {
@@ -442,6 +450,97 @@ fn schemas_of_json_may_stand_for_something_simpler() {
             "x-kubernetes-int-or-string": true,
             "properties": {"p": {"type": "string"}},
         }}}]}}),
+    );
+}
+
+#[test]
+fn a_version_goes_into_the_gap_of_a_template() {
+    let mut tree = json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a", "uid": "u", "generation": 3, "labels": {"k": "v"}},
+        "data": {"x": "y"},
+    });
+    let template = Template::new(&tree).expect("a kind that is known");
+    for version in ["7", "18446744073709551615"] {
+        tree["metadata"]["resourceVersion"] = version.into();
+        let body = template.body(Part::Whole, "v1", "ConfigMap", version);
+        assert_eq!(body, encode(&tree).expect("a kind that is known"));
+    }
+}
+
+#[test]
+fn the_metadata_alone_is_a_partial_object() {
+    let metadata = json!({"name": "a", "labels": {"k": "v"}, "resourceVersion": "7"});
+    let tree =
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"nodeName": "n"}});
+    let template = Template::new(&tree).expect("a kind that is known");
+    let (api_version, kind) = ("meta.k8s.io/v1", "PartialObjectMetadata");
+    let partial = json!({"apiVersion": api_version, "kind": kind, "metadata": metadata});
+    let body = template.body(Part::Metadata, api_version, kind, "7");
+    assert_eq!(body, encode(&partial).expect("a kind that is known"));
+}
+
+#[test]
+fn a_template_needs_no_metadata() {
+    let tree = json!({"apiVersion": "v1", "kind": "Pod"});
+    let template = Template::new(&tree).expect("a kind that is known");
+    let (_, read) = decode(&template.body(Part::Whole, "v1", "Pod", "7")).expect("it can be read");
+    assert_eq!(read["metadata"], json!({"resourceVersion": "7"}));
+}
+
+#[test]
+fn a_list_is_the_same_whether_of_templates_or_of_a_tree() {
+    let item = |name: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}});
+    let templates = ["a", "b"].map(|name| Template::new(&item(name)).expect("a known kind"));
+    let metadata = json!({"resourceVersion": "9", "continue": "c", "remainingItemCount": 4});
+    let items: Vec<_> = templates.iter().map(|it| (it, "7".to_owned())).collect();
+    let list = list(Part::Whole, "v1", "PodList", &metadata, &items).expect("a known kind");
+    let tree = json!({
+        "apiVersion": "v1", "kind": "PodList", "metadata": metadata,
+        "items": [
+            {"metadata": {"name": "a", "resourceVersion": "7"}},
+            {"metadata": {"name": "b", "resourceVersion": "7"}},
+        ],
+    });
+    assert_eq!(list, encode(&tree).expect("a known kind"));
+}
+
+/// As client-go's framer and raw serializer read a watch.
+#[test]
+fn a_frame_is_a_length_and_an_event_without_an_envelope() {
+    let object =
+        encode(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a".repeat(300)}}))
+            .expect("a known kind");
+    let frame = watch_event("ADDED", &object);
+    let (length, event) = frame.split_first_chunk().expect("four bytes");
+    assert_eq!(u32::from_be_bytes(*length) as usize, event.len());
+    let event = meta::WatchEvent::decode(event).expect("an event");
+    assert_eq!(event.r#type.as_deref(), Some("ADDED"));
+    assert_eq!(event.object.and_then(|object| object.raw), Some(object));
+}
+
+#[test]
+fn times_before_1970_count_forwards_from_the_second_below() {
+    let tree = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "spec": {"renewTime": "1969-12-31T23:59:58.750000Z"},
+    });
+    let body = encode(&tree).expect("a known kind");
+    let (_, read) = decode(&body).expect("it can be read");
+    assert_eq!(read, tree);
+    let unknown = Unknown::decode(&body[MAGIC.len()..]).expect("an envelope");
+    let lease = coordination::Lease::decode(&*unknown.raw.expect("a message")).expect("a lease");
+    let time = lease.spec.and_then(|spec| spec.renew_time).expect("a time");
+    assert_eq!((time.seconds, time.nanos), (Some(-2), Some(750_000_000)));
+}
+
+#[test]
+fn what_does_not_fit_its_type_is_refused() {
+    let tree = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"hostNetwork": "yes"}});
+    assert_eq!(
+        encode(&tree).expect_err("a text is no flag").to_string(),
+        "proto: field hostNetwork: does not fit its type"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Protobuf's wire form: a message is a row of numbered values. What they mean is not known here.
+//! Protobuf's wire form, both ways: a message is a row of numbered values. What they mean is not known here.
 
 use super::ProtobufError;
 
@@ -73,6 +73,104 @@ impl<'a> Iterator for Fields<'a> {
         }
         Some(read)
     }
+}
+
+/// Writes a message from its last byte to its first, so that the length of what is nested is known when it is due. What
+/// comes later in the message is written earlier.
+///
+/// ```
+/// use k8s_apimachinery::scheme::protobuf::Backwards;
+/// let mut out = Backwards::default();
+/// out.nested(2, |out| {
+///     out.varint(1, 150);
+///     Ok::<_, ()>(())
+/// })?;
+/// out.bytes(1, b"k");
+/// assert_eq!(out.finish(), b"\x0a\x01k\x12\x03\x08\x96\x01");
+/// # Ok::<(), ()>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Backwards {
+    reversed: Vec<u8>,
+}
+
+impl Backwards {
+    /// How many bytes are written.
+    pub fn len(&self) -> usize {
+        self.reversed.len()
+    }
+
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.reversed.is_empty()
+    }
+
+    /// Bytes without a number.
+    pub fn raw(&mut self, bytes: &[u8]) {
+        self.reversed.extend(bytes.iter().rev());
+    }
+
+    /// A text, bytes, or a message that is written already.
+    pub fn bytes(&mut self, number: u32, bytes: &[u8]) {
+        self.raw(bytes);
+        self.header(number, bytes.len());
+    }
+
+    /// A whole number or a flag.
+    pub fn varint(&mut self, number: u32, value: u64) {
+        self.number(value);
+        self.number(u64::from(number) << 3);
+    }
+
+    /// Eight bytes: the bits of a number with a fraction.
+    pub fn fixed64(&mut self, number: u32, bits: u64) {
+        self.raw(&bits.to_le_bytes());
+        self.number(u64::from(number) << 3 | 1);
+    }
+
+    /// A message of its own, which `write` writes, last field first.
+    pub fn nested<E>(
+        &mut self,
+        number: u32,
+        write: impl FnOnce(&mut Self) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let end = self.len();
+        write(self)?;
+        self.header(number, self.len() - end);
+        Ok(())
+    }
+
+    /// What goes before the `length` bytes that were just written.
+    pub fn header(&mut self, number: u32, length: usize) {
+        self.number(length as u64);
+        self.number(u64::from(number) << 3 | 2);
+    }
+
+    /// The message, the right way round.
+    pub fn finish(mut self) -> Vec<u8> {
+        self.reversed.reverse();
+        self.reversed
+    }
+
+    fn number(&mut self, value: u64) {
+        let start = self.len();
+        put_varint(value, &mut self.reversed);
+        self.reversed[start..].reverse();
+    }
+}
+
+/// Appends a number of variable length.
+pub(super) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// How long a number of variable length is.
+pub(super) fn varint_len(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 /// Takes a number of variable length: seven bits a byte, the lowest first.

@@ -107,7 +107,8 @@ async fn what_is_wrong_is_said_in_kubernetes_words() {
         ),
         (
             api.get_as(MAPS, "text/html").await,
-            "406 NotAcceptable: only the following media types are accepted: application/json, application/yaml",
+            "406 NotAcceptable: only the following media types are accepted: application/json, application/yaml, \
+             application/vnd.kubernetes.protobuf",
         ),
     ];
     for (answer, expected) in cases {

@@ -115,14 +115,26 @@ async fn openapi_has_what_kubectl_looks_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn swagger_is_one_document_in_json_alone() {
+async fn swagger_is_one_document_in_json_and_protobuf() {
     let api = Api::start().await;
     let document = api.get("/openapi/v2").await.ok();
     assert_eq!(document["swagger"], "2.0");
     assert!(document["definitions"]["io.k8s.api.apps.v1.Deployment"].is_object());
-    let protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+    for protobuf in [
+        "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+    ] {
+        let accept = format!("{protobuf},application/json;q=0.9");
+        let answer = api.get_as("/openapi/v2", &accept).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.headers["content-type"], protobuf);
+        // The first field is the version of the dialect.
+        assert!(answer.body.starts_with(b"\x0a\x032.0"));
+        let name = b"io.k8s.api.apps.v1.Deployment";
+        assert!(answer.body.windows(name.len()).any(|window| window == name));
+    }
     assert_eq!(
-        api.get_as("/openapi/v2", protobuf).await.status,
+        api.get_as("/openapi/v2", "text/html").await.status,
         StatusCode::NOT_ACCEPTABLE
     );
     let zipped = api
@@ -130,4 +142,68 @@ async fn swagger_is_one_document_in_json_alone() {
         .await;
     assert_eq!(zipped.headers["content-encoding"], "gzip");
     assert!(zipped.body.len() * 4 < document.to_string().len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn openapi_documents_are_known_by_their_tags() {
+    let api = Api::start().await;
+    let mut tags = Vec::new();
+    for (uri, accept) in [
+        ("/openapi/v2", "application/json"),
+        (
+            "/openapi/v2",
+            "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+        ),
+        ("/openapi/v3/apis/apps/v1", "application/json"),
+    ] {
+        let answer = api.get_as(uri, accept).await;
+        let tag = answer.headers["etag"].to_str().unwrap().to_owned();
+        let again = api
+            .send(
+                "GET",
+                uri,
+                &[("accept", accept), ("if-none-match", &tag)],
+                "",
+            )
+            .await;
+        assert_eq!(again.status, StatusCode::NOT_MODIFIED, "{uri}");
+        assert!(again.body.is_empty());
+        assert_eq!(again.headers["etag"], answer.headers["etag"]);
+        tags.push(tag);
+    }
+    tags.dedup();
+    assert_eq!(tags.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_hash_leads_to_the_new_document() {
+    let api = Api::start().await;
+    let moved = api.get("/openapi/v3/apis/apps/v1?hash=OLD").await;
+    assert_eq!(moved.status, StatusCode::MOVED_PERMANENTLY);
+    let place = moved.headers["location"].to_str().unwrap();
+    let answer = api.get(place).await;
+    assert_eq!(answer.headers["cache-control"], "public, immutable");
+    assert_eq!(answer.ok()["openapi"], "3.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_versions_of_aggregated_discovery_are_served() {
+    let api = Api::start().await;
+    for version in ["v2", "v2beta1"] {
+        let accept = format!(
+            "application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList,application/json"
+        );
+        let answer = api.get_as("/apis", &accept).await;
+        assert_eq!(answer.headers["vary"], "Accept");
+        let tag = answer.headers["etag"].to_str().unwrap().to_owned();
+        assert_eq!(
+            answer.ok()["apiVersion"],
+            format!("apidiscovery.k8s.io/{version}")
+        );
+        let known = [("accept", accept.as_str()), ("if-none-match", tag.as_str())];
+        assert_eq!(
+            api.send("GET", "/apis", &known, "").await.status,
+            StatusCode::NOT_MODIFIED
+        );
+    }
 }

@@ -91,9 +91,171 @@ async fn pages_are_of_one_revision() {
     assert_eq!(third["items"][0]["metadata"]["name"], "e");
     assert!(third["metadata"].get("continue").is_none());
     assert_eq!(
-        api.get(&format!("{MAPS}?continue=nonsense")).await.status,
-        StatusCode::BAD_REQUEST
+        api.get(&format!("{MAPS}?continue=nonsense"))
+            .await
+            .failure(),
+        "400 BadRequest: invalid continue token: continue key is not valid"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_remains_is_counted_at_the_lists_revision() {
+    let api = Api::start().await;
+    for name in ["a", "b", "c", "d", "e"] {
+        api.post(MAPS, config_map(name, "1")).await.ok();
+    }
+    let first = api.get(&format!("{MAPS}?limit=1")).await.ok();
+    assert_eq!(first["metadata"]["remainingItemCount"], 4);
+    for name in ["f", "g"] {
+        api.post(MAPS, config_map(name, "1")).await.ok();
+    }
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    let second = format!("{MAPS}?limit=1&continue={token}");
+    assert_eq!(
+        api.get(&second).await.ok()["metadata"]["remainingItemCount"],
+        3
+    );
+    let selected = api
+        .get(&format!("{MAPS}?limit=1&labelSelector=!x"))
+        .await
+        .ok();
+    assert!(selected["metadata"].get("continue").is_some());
+    assert!(selected["metadata"].get("remainingItemCount").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_takes_any_state_takes_it_whole() {
+    let api = Api::start().await;
+    for name in ["a", "b"] {
+        api.post(MAPS, config_map(name, "1")).await.ok();
+    }
+    let list = api
+        .get(&format!("{MAPS}?limit=1&resourceVersion=0"))
+        .await
+        .ok();
+    assert_eq!(list["items"].as_array().unwrap().len(), 2);
+    assert!(list["metadata"].get("continue").is_none());
+}
+
+/// Lets enough time and changes pass for everything before to be forgotten.
+async fn forget(api: &Api) {
+    for round in 0..3 {
+        tokio::time::advance(std::time::Duration::from_secs(200)).await;
+        api.post(MAPS, config_map(&format!("z{round}"), "1"))
+            .await
+            .ok();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_forgotten_list_can_be_had_as_it_is_now() {
+    let api = Api::start().await;
+    for name in ["a", "b", "c"] {
+        api.post(MAPS, config_map(name, "1")).await.ok();
+    }
+    let first = api.get(&format!("{MAPS}?limit=2")).await.ok();
+    let version = first["metadata"]["resourceVersion"].as_str().unwrap();
+    let token = first["metadata"]["continue"].as_str().unwrap();
+    forget(&api).await;
+    let refused = api.get(&format!("{MAPS}?limit=2&continue={token}")).await;
+    let status = refused.json();
+    assert_eq!(status["code"], 410);
+    assert_eq!(status["reason"], "Expired");
+    let message = status["message"].as_str().unwrap();
+    assert!(
+        message.contains("use the continue token in this response"),
+        "{message}"
+    );
+    let token = status["metadata"]["continue"].as_str().unwrap();
+    let rest = api
+        .get(&format!("{MAPS}?limit=3&continue={token}"))
+        .await
+        .ok();
+    let names: Vec<&Value> = rest["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["metadata"]["name"])
+        .collect();
+    assert_eq!(names, ["c", "z0", "z1"]);
+    // What follows is of one state again.
+    assert_eq!(rest["metadata"]["remainingItemCount"], 1);
+    assert_ne!(rest["metadata"]["resourceVersion"], version);
+
+    let exact = format!("{MAPS}?resourceVersion={version}&resourceVersionMatch=Exact");
+    assert_eq!(
+        api.get(&exact).await.failure(),
+        "410 Expired: The resourceVersion for the provided list is too old."
+    );
+    let mut frames = api
+        .watch(&format!("{MAPS}?watch=1&resourceVersion={version}"))
+        .await;
+    let error = frames.next().await;
+    assert_eq!(error["type"], "ERROR");
+    assert_eq!(error["object"]["code"], 410);
+    let message = error["object"]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with(&format!("too old resource version: {version} (")),
+        "{message}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_that_contradict_each_other_are_invalid() {
+    let api = Api::start().await;
+    for (query, expected) in [
+        (
+            "resourceVersionMatch=Exact",
+            "422 Invalid: ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: \
+             resourceVersionMatch is forbidden unless resourceVersion is provided",
+        ),
+        (
+            "watch=1&sendInitialEvents=true",
+            "422 Invalid: ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: \
+             sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
+        (
+            "resourceVersion=5&continue=x",
+            "400 BadRequest: specifying resource version is not allowed when using continue",
+        ),
+        (
+            "limit=many",
+            "400 BadRequest: strconv.ParseInt: parsing \"many\": invalid syntax",
+        ),
+        (
+            "watch=1&timeoutSeconds=soon",
+            "400 BadRequest: strconv.ParseInt: parsing \"soon\": invalid syntax",
+        ),
+    ] {
+        let answer = api.get(&format!("{MAPS}?{query}")).await;
+        assert_eq!(answer.failure(), expected, "{query}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn large_answers_are_compressed_for_those_who_take_it() {
+    use std::io::Read;
+
+    let api = Api::start().await;
+    for name in ["a", "b", "c", "d"] {
+        api.post(MAPS, config_map(name, &format!("{name}=").repeat(40_000)))
+            .await
+            .ok();
+    }
+    let gzip = [("accept-encoding", "deflate, gzip;q=0.9")];
+    let plain = api.get(MAPS).await;
+    assert!(!plain.headers.contains_key("content-encoding"));
+    let packed = api.send("GET", MAPS, &gzip, "").await;
+    assert_eq!(packed.headers["content-encoding"], "gzip");
+    assert_eq!(packed.headers["vary"], "Accept-Encoding");
+    assert!(packed.body.len() < plain.body.len() / 10);
+    let mut text = Vec::new();
+    flate2::read::GzDecoder::new(&*packed.body)
+        .read_to_end(&mut text)
+        .unwrap();
+    assert_eq!(text, plain.body);
+    let small = api.send("GET", &format!("{MAPS}/a"), &gzip, "").await;
+    assert!(!small.headers.contains_key("content-encoding"));
 }
 
 #[tokio::test(start_paused = true)]
