@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, body::Incoming, client::conn::http1::SendRequest};
+use hyper::{Method, Request, Response, body::Incoming, client::conn::http1::SendRequest};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -75,6 +75,8 @@ impl Target {
         Ok(Client {
             host: self.host.clone(),
             sender,
+            accept: "application/json".to_owned(),
+            content_type: "application/json",
         })
     }
 }
@@ -83,6 +85,10 @@ impl Target {
 pub struct Client {
     host: String,
     sender: SendRequest<Full<Bytes>>,
+    /// Media types that are taken as an answer.
+    pub accept: String,
+    /// The media type of bodies.
+    pub content_type: &'static str,
 }
 
 impl Client {
@@ -93,30 +99,30 @@ impl Client {
         path: &str,
         body: impl Into<Bytes>,
     ) -> Result<Bytes> {
-        let (status, answer) = self.send(method, path, body).await?;
-        let answer = answer.collect().await?.to_bytes();
-        if !(200..300).contains(&status) {
+        let answer = self.request(method, path, body).await?;
+        let status = answer.status();
+        let answer = answer.into_body().collect().await?.to_bytes();
+        if !status.is_success() {
             bail!("{path}: {status}: {}", String::from_utf8_lossy(&answer));
         }
         Ok(answer)
     }
 
-    /// Sends and gives status and unread body.
-    pub async fn send(
+    /// Sends and gives the answer with its body unread.
+    pub async fn request(
         &mut self,
         method: Method,
         path: &str,
         body: impl Into<Bytes>,
-    ) -> Result<(u16, Incoming)> {
+    ) -> Result<Response<Incoming>> {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", &self.host)
-            .header("accept", "application/json")
-            .header("content-type", "application/json")
+            .header("accept", &self.accept)
+            .header("content-type", self.content_type)
             .body(Full::new(body.into()))?;
         self.sender.ready().await?;
-        let answer = self.sender.send_request(request).await?;
-        Ok((answer.status().as_u16(), answer.into_body()))
+        Ok(self.sender.send_request(request).await?)
     }
 }

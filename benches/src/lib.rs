@@ -8,5 +8,6 @@
 pub mod client;
 pub mod cluster;
 pub mod etcd;
+pub mod load;
 pub mod process;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::{fs, time::Duration};
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// CPU time that all threads have used, user and system.
 pub fn cpu(pid: u32) -> Result<Duration> {
@@ -25,4 +26,12 @@ pub fn rss_mib(pid: u32) -> Result<f64> {
         .context("statm has a resident size")?
         .parse()?;
     Ok((pages * rustix::param::page_size() as u64) as f64 / f64::from(1 << 20))
+}
+
+/// Lets this process, and those that it starts, open as many files as the kernel allows.
+pub fn allow_files() -> Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit)?;
+    Ok(())
 }

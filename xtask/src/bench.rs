@@ -8,7 +8,8 @@ use crate::{build, install, lane::Lane, run};
 /// Options of `bench`.
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// The benchmark: startup, memory, create, list, pod-start, store, validate
+    /// The benchmark: startup, memory, object-memory, create, update, get, list, watch, patch, apply, pod-start, store,
+    /// validate
     name: String,
     /// Its own arguments
     #[arg(last = true)]

@@ -33,9 +33,8 @@ async fn main() -> Result<()> {
     let target = Target::from_kubeconfig(&cluster.kubeconfig())?;
     let mut watcher = target.connect().await?;
     let mut client = target.connect().await?;
-    let (_, mut events) = watcher
-        .send(Method::GET, &format!("{PODS}?watch=true"), "")
-        .await?;
+    let watch = watcher.request(Method::GET, &format!("{PODS}?watch=true"), "");
+    let mut events = watch.await?.into_body();
 
     let cpu = process::cpu(cluster.pid())?;
     let mut latencies: Vec<Duration> = Vec::new();

@@ -520,6 +520,42 @@ proptest! {
     }
 
     #[test]
+    fn what_another_manager_owns_stays_as_it_set_it(
+        before in config(), other in config(), mine in config(), force in any::<bool>(),
+    ) {
+        let mut scene = Scene::new();
+        scene.try_apply("me", before, true).unwrap();
+        scene.try_apply("other", other.clone(), true).unwrap();
+        let owned = |scene: &Scene| {
+            let managers = Managers::of(scene.live.as_ref().unwrap()).unwrap().0;
+            managers.into_iter().find(|entry| entry.name == "other").unwrap_or_else(|| {
+                Entry::new(&manager("other", Operation::Apply, ""), FieldSet::default())
+            }).fields
+        };
+        let former = owned(&scene);
+        let there = |scene: &Scene| FieldSet::of_map(scene.live.as_ref().unwrap().as_map(), &schema());
+        match scene.try_apply("me", mine.clone(), force) {
+            Ok(()) if force => {
+                // It may lose what is changed, and nothing else.
+                let mine = set_by(&deployment(mine), &schema(), &manager("me", Operation::Apply, ""));
+                let mut lost = former.clone();
+                lost.subtract(&owned(&scene));
+                prop_assert_eq!(lost.intersection(&mine).paths(), lost.paths());
+            }
+            Ok(()) => {
+                prop_assert_eq!(owned(&scene).paths(), former.paths());
+                let after = scene.live.clone();
+                scene.try_apply("other", other, false).unwrap();
+                prop_assert_eq!(&scene.live, &after);
+            }
+            // Nothing has happened.
+            Err(error) => prop_assert!(!force, "forced, but {error}"),
+        }
+        let kept = owned(&scene);
+        prop_assert_eq!(there(&scene).intersection(&kept).paths(), kept.paths());
+    }
+
+    #[test]
     fn a_lone_applier_gets_what_it_configures(before in config(), mine in config()) {
         let mut scene = Scene::new();
         scene.try_apply("me", before, false).unwrap();

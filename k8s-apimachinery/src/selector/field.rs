@@ -185,6 +185,8 @@ fn unescape(value: &str) -> Result<String, FieldSelectorError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -233,5 +235,16 @@ mod tests {
             (selector.exact("a"), selector.exact("b")),
             (None, Some("2"))
         );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_parses_to_the_same(
+            terms in prop::collection::vec(("[a-z.]{1,8}", any::<bool>(), "[a-z,=!\\\\ ]{0,8}"), 0..4),
+        ) {
+            let term = |(field, is_equal, value)| Term { field, is_equal, value };
+            let selector = FieldSelector::new(terms.into_iter().map(term).collect());
+            prop_assert_eq!(selector.to_string().parse::<FieldSelector>().unwrap(), selector);
+        }
     }
 }

@@ -1,6 +1,7 @@
 mod fresh;
 mod life;
 mod read;
+mod replay;
 mod stuck;
 mod watch;
 

@@ -11,7 +11,7 @@ use k8s_apiserver::{ApiServer, User};
 use k8s_store::memory::MemoryStore;
 use kube::client::Body;
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// A server without sockets and a client of it.
 pub(crate) struct Server {
@@ -21,8 +21,8 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Server {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.enable_all().build().expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
         let store = Arc::new(MemoryStore::new());
         let builder = ApiServer::builder(store).without_service_accounts();
         let server = runtime.block_on(builder.build()).expect("a server");

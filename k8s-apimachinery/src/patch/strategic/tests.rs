@@ -255,7 +255,74 @@ fn spec() -> impl Strategy<Value = Value> {
     )
 }
 
+/// A pod's spec without nulls: containers by name with their images, and a priority.
+type Plain = (Vec<(&'static str, String)>, Option<u32>);
+
+fn plain() -> impl Strategy<Value = Plain> {
+    let names = prop::sample::subsequence(vec!["a", "b", "c", "d"], 0..=4).prop_shuffle();
+    let images = prop::collection::vec("[xyz]", 4);
+    let containers =
+        (names, images).prop_map(|(names, images)| names.into_iter().zip(images).collect());
+    (containers, prop::option::of(0u32..3))
+}
+
+fn object((containers, priority): &Plain) -> Value {
+    let container = |(name, image): &(&str, String)| json!({"name": name, "image": image});
+    let containers: Vec<_> = containers.iter().map(container).collect();
+    match priority {
+        Some(priority) => json!({"containers": containers, "priority": priority}),
+        None => json!({"containers": containers}),
+    }
+}
+
+/// The patch that `kubectl apply` makes of what was applied last, what is to be, and what there is.
+fn three_way(last: &Plain, target: &Plain, live: &Plain) -> Value {
+    let has = |plain: &Plain, name: &str| plain.0.iter().any(|(known, _)| *known == name);
+    let set = target
+        .0
+        .iter()
+        .filter(|container| !live.0.contains(container));
+    let set = set.map(|(name, image)| json!({"name": name, "image": image}));
+    let gone = last.0.iter().filter(|(name, _)| !has(target, name));
+    let gone = gone.map(|(name, _)| json!({"$patch": "delete", "name": name}));
+    let order: Vec<_> = target
+        .0
+        .iter()
+        .map(|(name, _)| json!({ "name": name }))
+        .collect();
+    let mut patch = json!({
+        "$setElementOrder/containers": order,
+        "containers": set.chain(gone).collect::<Vec<_>>(),
+    });
+    match (target.1, last.1) {
+        (Some(priority), _) => patch["priority"] = priority.into(),
+        (None, Some(_)) => patch["priority"] = Value::Null,
+        (None, None) => {}
+    }
+    patch
+}
+
 proptest! {
+    #[test]
+    fn a_three_way_patch_makes_the_target_and_spares_the_rest(
+        last in plain(), target in plain(), live in plain(),
+    ) {
+        let mut patched = json!({"spec": object(&live)});
+        let patch = json!({"spec": three_way(&last, &target, &live)});
+        apply(&mut patched, &patch, &schema("v1", "Pod")).unwrap();
+        let names = |plain: &Plain| plain.0.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        let (applied, wanted) = (names(&last), names(&target));
+        let found = patched["spec"]["containers"].as_array().unwrap();
+        let (targeted, rest): (Vec<_>, Vec<_>) =
+            found.iter().partition(|item| wanted.iter().any(|name| item["name"] == *name));
+        prop_assert_eq!(json!(targeted), object(&target)["containers"].clone());
+        let is_others = |(name, _): &&(&str, String)| !applied.contains(name) && !wanted.contains(name);
+        let others: Vec<_> = live.0.iter().filter(is_others).cloned().collect();
+        prop_assert_eq!(json!(rest), object(&(others, None))["containers"].clone());
+        let priority = target.1.or(live.1.filter(|_| last.1.is_none()));
+        prop_assert_eq!(patched["spec"]["priority"].as_u64(), priority.map(u64::from));
+    }
+
     #[test]
     fn is_idempotent(before in spec(), patch in spec()) {
         let schema = schema("v1", "Pod");

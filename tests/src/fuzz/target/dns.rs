@@ -11,7 +11,7 @@ use k8s_dns::{Directory, forward::Upstreams, server::Server, zone::Zone};
 use k8s_openapi::api::{core::v1::Service, discovery::v1::EndpointSlice};
 use k8s_store::testing::Dice;
 use serde_json::json;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::Target;
 use crate::mutate;
@@ -38,8 +38,8 @@ pub(super) struct Dns {
 
 impl Dns {
     pub(super) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread();
-        let runtime = { runtime }.enable_all().build().expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
         let zone = Zone::try_new("cluster.local", Fixed::new()).expect("a domain");
         Dns {
             runtime,

@@ -11,9 +11,10 @@ pub(super) struct Protobuf;
 
 impl Target for Protobuf {
     fn generate(&mut self, dice: &mut Dice) -> Vec<u8> {
-        let kinds = Schema::builtin_kinds();
         let count = Schema::builtin_kinds().count();
-        let gvk = kinds.skip(dice.below(count)).next().unwrap_or_default();
+        let gvk = Schema::builtin_kinds()
+            .nth(dice.below(count))
+            .unwrap_or_default();
         let mut names = Vec::new();
         bytes(&mut names, 1, gvk.api_version().as_bytes());
         bytes(&mut names, 2, gvk.kind.as_bytes());

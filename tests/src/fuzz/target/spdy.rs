@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use k8s_kubelet::spdy::{Encoder, Frame, Headers, Reader};
 use k8s_store::testing::Dice;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::Target;
 use crate::mutate;
@@ -16,7 +16,7 @@ pub(super) struct Spdy(Runtime);
 
 impl Spdy {
     pub(super) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = Builder::new_current_thread().build();
         Spdy(runtime.expect("a runtime"))
     }
 }

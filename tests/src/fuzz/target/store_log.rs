@@ -10,7 +10,7 @@ use k8s_store::{
     testing::{Dice, SimulatedDisk},
 };
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use super::Target;
 use crate::mutate;
@@ -31,7 +31,7 @@ pub(super) struct StoreLog {
 
 impl StoreLog {
     pub(super) fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime");
         let dir = tempfile::tempdir().expect("a directory");
         let made = runtime.block_on(write(dir.path()));
