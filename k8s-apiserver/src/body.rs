@@ -4,14 +4,18 @@
 //! client in the same process. A body is boxed once at the edge; nothing here copies what a caller
 //! already holds as [`Bytes`].
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
 
 use bytes::Bytes;
 use futures::{
     FutureExt, Stream, StreamExt,
-    future::{BoxFuture, ready},
+    future::{self, BoxFuture},
 };
-use http_body::{Body as _, Frame};
+use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 
 use crate::ApiError;
@@ -51,6 +55,52 @@ where
     StreamBody::new(chunks.map(|chunk| chunk.map(Frame::data))).boxed_unsync()
 }
 
+/// The same body, with something done when it has ended or is given up: told is how many bytes have
+/// passed.
+pub(crate) fn at_end(body: Body, act: impl FnOnce(u64) + Send + 'static) -> Body {
+    let act = Some(Box::new(act) as Box<dyn FnOnce(u64) + Send>);
+    AtEnd { body, size: 0, act }.boxed_unsync()
+}
+
+struct AtEnd {
+    body: Body,
+    size: u64,
+    act: Option<Box<dyn FnOnce(u64) + Send>>,
+}
+
+impl http_body::Body for AtEnd {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let data = frame
+            .as_ref()
+            .and_then(|frame| frame.as_ref().ok()?.data_ref());
+        self.size += data.map_or(0, |data| data.len() as u64);
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        if let Some(act) = self.act.take() {
+            act(self.size);
+        }
+    }
+}
+
 /// Reads a request's body whole, or says why it can't be had: longer than [`MAX_REQUEST_BYTES`], or
 /// broken off.
 ///
@@ -59,7 +109,7 @@ where
 /// inside of larger futures.
 pub fn read(body: Body) -> BoxFuture<'static, Result<Bytes, ApiError>> {
     if body.size_hint().lower() > (MAX_REQUEST_BYTES + HEARD_OUT) as u64 {
-        return ready(Err(TOO_LARGE)).boxed();
+        return future::ready(Err(TOO_LARGE)).boxed();
     }
     collect(body).boxed()
 }

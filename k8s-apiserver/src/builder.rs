@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     ApiError, ApiServer,
     admission::{self, Admission},
+    audit::Auditor,
     authn::{
         Authentication,
         bootstrap_token::BootstrapTokens,
@@ -26,10 +27,11 @@ use crate::{
         signer::Signers,
     },
     config::Config,
+    flow::{FlowControl, Follower},
     handler::connect::Relay,
     health::Health,
     live::Live,
-    metrics::Metrics,
+    metrics::{Metrics, admission::AdmissionTimes, objects},
     pki::{Pki, TokenKey},
     registry::{
         ComponentStatus, Environment, KindRow, Registry, RegistryConfig, Strategy, Virtual,
@@ -48,6 +50,7 @@ pub struct Builder {
     registry: RegistryConfig,
     config: Config,
     metrics: Metrics,
+    auditor: Option<Auditor>,
     policy: Policy,
     nodes: Option<Arc<ClientConfig>>,
     authorities: Option<Authorities>,
@@ -88,6 +91,7 @@ impl ApiServer {
             },
             config: Config::default(),
             metrics: Metrics::default(),
+            auditor: None,
             policy: Policy {
                 roles: bootstrap_policy::cluster_roles(),
                 bindings: bootstrap_policy::cluster_role_bindings(),
@@ -194,6 +198,12 @@ impl Builder {
         self
     }
 
+    /// Keeps an audit log.
+    pub fn audit(mut self, auditor: Auditor) -> Self {
+        self.auditor = Some(auditor);
+        self
+    }
+
     /// Roles and bindings made at start, instead of Kubernetes' own.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
@@ -230,6 +240,10 @@ impl Builder {
             Arc::new(admission::Escalation(guard)),
         ]);
 
+        let times = Arc::new(AdmissionTimes::default());
+        let plugins = self.registry.admission.into_iter();
+        self.registry.admission = plugins.map(|plugin| times.of(plugin)).collect();
+
         let reviewer = Arc::new(Reviewer {
             authorizer: authorizer.clone(),
             rules,
@@ -253,7 +267,7 @@ impl Builder {
         let objects: Arc<dyn CoreObjects> = Arc::new(live.clone());
         let bearer = BearerToken::new(issuer.audiences())
             .with(Checker::new(issuer.clone(), objects.clone()))
-            .with(BootstrapTokens::new(objects, environment));
+            .with(BootstrapTokens::new(objects, environment.clone()));
         let bearer = self.issuers.into_iter().fold(bearer, BearerToken::with);
         self.registry.virtual_resources.extend([
             (
@@ -276,10 +290,25 @@ impl Builder {
         live.set(&registry);
         self.policy.authorities = self.authorities.or(self.policy.authorities);
         bootstrap::run(&registry, &self.policy).await?;
+        let flow = FlowControl::new(&self.config.limits);
+        flow.weigh_with(Arc::new(live));
+        Follower::start(&registry, flow.clone(), &tasks).await?;
 
+        let counted = Arc::downgrade(&registry);
+        let metrics = self
+            .metrics
+            .source(move |out| times.expose(out))
+            .source(move |out| {
+                if let Some(registry) = counted.upgrade() {
+                    objects::expose(&registry, out);
+                }
+            });
         let layers = Layers {
             config: self.config,
-            metrics: self.metrics,
+            auditor: self.auditor,
+            environment,
+            flow: Some(flow),
+            metrics,
             health,
             tasks: tasks.clone(),
             authentication: Authentication::new().with(bearer),

@@ -10,11 +10,11 @@ use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderValue, Method, StatusCode, header};
 use k8s_store::Store;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     ApiError, Request, RequestInfo, Response, body,
     layer::{Handler, Step},
+    task::Tasks,
 };
 
 /// A store that takes longer than this to say that it is well is not.
@@ -58,12 +58,12 @@ impl Health {
         self.check(name, false, Arc::new(move || probe().boxed()))
     }
 
-    /// Adds `shutdown`: not ready once the server is stopping.
-    pub fn until(self, stopping: CancellationToken) -> Self {
+    /// Adds `shutdown`: not ready once the server, or one of its listeners, is about to close.
+    pub fn until(self, tasks: Tasks) -> Self {
         self.ready("shutdown", move || {
-            let outcome = match stopping.is_cancelled() {
-                true => Err("stopping".to_owned()),
-                false => Ok(()),
+            let outcome = match tasks.is_staying() {
+                true => Ok(()),
+                false => Err("shutting down".to_owned()),
             };
             async { outcome }
         })

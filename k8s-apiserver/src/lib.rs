@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod admission;
+pub mod audit;
 pub mod authn;
 pub mod authz;
 pub mod body;
@@ -8,6 +9,7 @@ mod builder;
 mod client;
 pub mod config;
 pub mod error;
+pub mod flow;
 pub mod handler;
 pub mod health;
 pub mod layer;

@@ -17,8 +17,9 @@ use crate::{
     ApiError, Request, RequestInfo, Response, User,
     authn::service_account::CoreObjects,
     authz::{node::NodeObjects, rbac::Objects, review::Reviewer},
+    flow::{Census, Stock},
     handler::connect::{NodeEndpoint, NodeLocator, Relay, address_of},
-    registry::{Connector, Registry, Stored, Virtual},
+    registry::{Connector, Registry, Stored, Virtual, key},
 };
 
 /// A place for the registry. Until it is filled there are no roles and no nodes.
@@ -86,6 +87,24 @@ impl NodeObjects for Live {
             .map(|registry| registry.list("", "persistentvolumes", ""));
         let volumes = volumes.unwrap_or_default();
         volumes.iter().map(|each| each.entry.object()).collect()
+    }
+}
+
+/// From how many objects the size of all is guessed.
+const SAMPLE: usize = 16;
+
+impl Census for Live {
+    fn stock(&self, group: &str, resource: &str) -> Option<Stock> {
+        let registry = self.registry()?;
+        let resource = registry.resource(group, resource)?;
+        let prefix = key::collection(&resource.row, "");
+        let cache = registry.cache();
+        let (sample, ..) = cache.list(&prefix, None, Some(SAMPLE), &|_| true);
+        let bytes: usize = sample.iter().map(|each| each.entry.size_hint()).sum();
+        Some(Stock {
+            count: cache.count(&prefix),
+            bytes_each: bytes.div_ceil(sample.len().max(1)),
+        })
     }
 }
 

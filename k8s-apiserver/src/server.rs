@@ -23,7 +23,7 @@ use crate::{
     Body, Response, User,
     authn::x509::Peer,
     client,
-    layer::{Handler, deadline::Closing},
+    layer::{Handler, audit::Origin, deadline::Closing},
     stack::{Layers, Stack},
     task::Tasks,
     tls::ServerTls,
@@ -45,6 +45,7 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 pub struct ApiServer {
     stack: Stack,
     tasks: Tasks,
+    shutdown_delay: Duration,
     grace: Duration,
 }
 
@@ -52,10 +53,11 @@ impl ApiServer {
     /// Puts the layers in front of the handlers. It runs until it is stopped.
     pub fn new(layers: Layers, handler: impl Handler) -> Self {
         let tasks = layers.tasks.clone();
-        let grace = layers.config.grace;
+        let (shutdown_delay, grace) = (layers.config.shutdown_delay, layers.config.grace);
         ApiServer {
             stack: layers.in_front_of(handler),
             tasks,
+            shutdown_delay,
             grace,
         }
     }
@@ -81,10 +83,12 @@ impl ApiServer {
         client::client(self.stack.clone(), user, Some(program), self.tasks.clone())
     }
 
-    /// Serves HTTPS until cancelled, or until the server stops; then ends watches and lets other
-    /// requests finish.
+    /// Serves HTTPS until cancelled, or until the server stops. Then it is no longer ready, goes on
+    /// for [`shutdown_delay`](crate::config::Config::shutdown_delay), closes the listener, ends watches
+    /// and lets other requests finish within their [grace](crate::config::Config::grace).
     pub async fn serve(&self, listener: TcpListener, tls: ServerTls, cancel: CancellationToken) {
-        let closing = self.tasks.stopping().child_token();
+        let _unfinished = self.tasks.unfinished();
+        let closing = self.tasks.closed().child_token();
         let connections = Connections {
             stack: self.stack.clone(),
             acceptor: TlsAcceptor::from(tls.config.clone()),
@@ -94,33 +98,28 @@ impl ApiServer {
             grace: self.grace,
         };
         let mut open = JoinSet::new();
-        loop {
+        let leaving = async {
             tokio::select! {
-                biased;
-                () = cancel.cancelled() => break,
-                () = closing.cancelled() => break,
-                Some(_) = open.join_next(), if !open.is_empty() => {}
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => drop(open.spawn(connections.clone().serve(stream))),
-                    Err(error) => {
-                        // Out of file descriptors, most likely: those that are open will give some
-                        // back.
-                        tracing::warn!(%error, "cannot accept a connection");
-                        sleep(Duration::from_millis(100)).await;
-                    }
-                },
+                () = cancel.cancelled() => {}
+                () = self.tasks.leaving().cancelled() => {}
             }
-        }
+        };
+        connections.accept(&listener, &mut open, leaving).await;
+        let _retiring = self.tasks.retire();
+        let over = closing.run_until_cancelled(sleep(self.shutdown_delay));
+        let over = over.map(drop);
+        connections.accept(&listener, &mut open, over).await;
         drop(listener);
         closing.cancel();
         // Each connection bounds its own farewell.
         while open.join_next().await.is_some() {}
     }
 
-    /// Stops the server: listeners close, watches and relays end; returns when the relays have
-    /// ended.
+    /// Stops the server: it is no longer ready, after
+    /// [`shutdown_delay`](crate::config::Config::shutdown_delay) listeners close and watches end, and
+    /// what else is being served finishes within its grace. Returns when everything has ended.
     pub async fn stop(&self) {
-        self.tasks.stop().await;
+        self.tasks.drain(self.shutdown_delay, self.grace).await;
     }
 }
 
@@ -136,6 +135,32 @@ struct Connections {
 }
 
 impl Connections {
+    /// Serves whoever connects, until something else is over.
+    async fn accept(
+        &self,
+        listener: &TcpListener,
+        open: &mut JoinSet<()>,
+        until: impl Future<Output = ()>,
+    ) {
+        let mut until = pin!(until);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut until => return,
+                Some(_) = open.join_next(), if !open.is_empty() => {}
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => drop(open.spawn(self.clone().serve(stream))),
+                    Err(error) => {
+                        // Out of file descriptors, most likely: those that are open will give some
+                        // back.
+                        tracing::warn!(%error, "cannot accept a connection");
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+    }
+
     /// One connection, from its handshake to its end.
     async fn serve(self, stream: TcpStream) {
         if let Err(error) = self.try_serve(stream).await {
@@ -146,6 +171,7 @@ impl Connections {
     async fn try_serve(self, stream: TcpStream) -> Result<(), crate::BoxError> {
         stream.set_nodelay(true)?;
         keep_alive(&stream)?;
+        let origin = Origin(stream.peer_addr()?);
         let handshake = timeout(HANDSHAKE, self.acceptor.accept(stream));
         let stream = match self.closing.run_until_cancelled(handshake).await {
             None => return Ok(()),
@@ -165,6 +191,7 @@ impl Connections {
         let conversation = Conversation {
             stack,
             peer,
+            origin,
             closing: Closing(closing.clone()),
             heard: heard.clone(),
         };
@@ -189,6 +216,7 @@ impl Connections {
 struct Conversation {
     stack: Stack,
     peer: Option<Peer>,
+    origin: Origin,
     closing: Closing,
     /// Cancelled by the first request.
     heard: CancellationToken,
@@ -203,6 +231,7 @@ impl Service<http::Request<Incoming>> for Conversation {
         self.heard.cancel();
         let mut request = request.map(|body| Body::new(body.map_err(Into::into)));
         request.extensions_mut().insert(self.closing.clone());
+        request.extensions_mut().insert(self.origin);
         if let Some(peer) = &self.peer {
             request.extensions_mut().insert(peer.clone());
         }

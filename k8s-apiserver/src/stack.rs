@@ -11,15 +11,26 @@ use tower::{Service, ServiceBuilder, util::BoxCloneSyncService};
 
 use crate::{
     Request, Response,
+    audit::Auditor,
     authn::{Authentication, service_account::Discovery},
     authz::Authorizer,
     config::Config,
+    flow::{Dumps, FlowControl},
     health::Health,
     layer::{
-        Handler, audit::Audit, authz::Authorize, deadline::Deadline, flow::Flow,
-        impersonate::Impersonate, panic::Catch, request_info::Annotate, step,
+        Handler,
+        audit::{Audit, Receive},
+        authz::Authorize,
+        deadline::Deadline,
+        flow::Flow,
+        impersonate::Impersonate,
+        panic::Catch,
+        request_info::Annotate,
+        retire::Retire,
+        step,
     },
     metrics::{Measure, Metrics},
+    registry::{Environment, SystemEnvironment},
     task::Tasks,
     version::Version,
 };
@@ -44,6 +55,12 @@ pub struct Layers {
     pub metrics: Metrics,
     /// Limits and timeouts.
     pub config: Config,
+    /// The audit log, if there is one.
+    pub auditor: Option<Auditor>,
+    /// Time and ids, for audit events.
+    pub environment: Arc<dyn Environment>,
+    /// Whose requests come first. Without it the mandatory priority levels serve, within the limits.
+    pub flow: Option<FlowControl>,
     /// What outlives its request, and the token that ends it.
     pub tasks: Tasks,
 }
@@ -58,6 +75,9 @@ impl Layers {
             health: Health::new(),
             metrics: Metrics::default(),
             config: Config::default(),
+            auditor: None,
+            environment: Arc::new(SystemEnvironment),
+            flow: None,
             tasks: Tasks::default(),
         }
     }
@@ -72,24 +92,46 @@ impl Layers {
             health,
             metrics,
             config,
+            auditor,
+            environment,
+            flow,
             tasks,
         } = self;
-        let stopping = tasks.stopping().clone();
+        let flow = flow.unwrap_or_else(|| FlowControl::new(&config.limits));
+        let (shown, limit) = (flow.clone(), config.request_timeout);
+        let metrics = metrics.source(move |out| shown.expose(out));
+        let metrics = match auditor.clone() {
+            Some(auditor) => metrics.source(move |out| auditor.expose(out)),
+            None => metrics,
+        };
+        let stopping = tasks.closed().clone();
         let stack = ServiceBuilder::new()
             .layer(step(Catch))
             .layer(step(Annotate))
+            .layer(step(Receive {
+                auditor: auditor.clone(),
+                environment: Arc::clone(&environment),
+            }))
             .layer(step(Measure(metrics.clone())))
+            .layer(step(Retire(tasks.clone())))
             .layer(step(Deadline {
                 limit: config.request_timeout,
-                stopping: stopping.clone(),
+                stopping,
             }))
             .layer(step(authentication))
-            .layer(step(Audit))
+            .layer(step(Audit {
+                auditor,
+                environment,
+            }))
             .layer(step(Impersonate(Arc::clone(&authorizer))))
-            .layer(step(Flow::new(&config.limits)))
+            .layer(step(Flow {
+                control: flow.clone(),
+                limit,
+            }))
             .layer(step(Authorize(authorizer)))
-            .layer(step(health.until(stopping)))
+            .layer(step(health.until(tasks)))
             .layer(step(metrics))
+            .layer(step(Dumps(flow)))
             .layer(step(Version))
             .layer(step(discovery))
             .service(handler);

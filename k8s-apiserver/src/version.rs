@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::version::Info;
 use crate::{
     ApiError, Request, RequestInfo, Response, body,
     layer::{Handler, Step},
+    metrics::Exposition,
 };
 
 /// The minor version of Kubernetes whose API is served.
@@ -53,6 +54,30 @@ pub fn info() -> Info {
         compiler: "rustc".to_owned(),
         platform: format!("{}/{}", std::env::consts::OS, architecture()),
     }
+}
+
+/// Writes the same facts as a figure, as dashboards join them to others.
+pub(crate) fn expose(out: &mut Exposition) {
+    let info = info();
+    out.family(
+        "kubernetes_build_info",
+        "gauge",
+        "A metric with a constant '1' value labeled by what this server is and is built with.",
+    )
+    .sample(
+        &[
+            ("build_date", info.build_date.as_str()),
+            ("compiler", &info.compiler),
+            ("git_commit", &info.git_commit),
+            ("git_tree_state", &info.git_tree_state),
+            ("git_version", &info.git_version),
+            ("go_version", &info.go_version),
+            ("major", &info.major),
+            ("minor", &info.minor),
+            ("platform", &info.platform),
+        ],
+        1,
+    );
 }
 
 /// The processor in Go's words, which image and download tools compare with.

@@ -57,12 +57,7 @@ pub trait Authorizer: Send + Sync + 'static {
 impl dyn Authorizer {
     /// Nothing if the answer is yes; else the 403 that says so in Kubernetes' words.
     pub async fn require(&self, attributes: &Attributes<'_>) -> Result<(), ApiError> {
-        match self.authorize(attributes).await {
-            Decision::Allow(_) => Ok(()),
-            Decision::Deny(reason) | Decision::NoOpinion(reason) => {
-                Err(attributes.forbidden(&reason))
-            }
-        }
+        attributes.allowed_by(self.authorize(attributes).await)
     }
 }
 
@@ -101,6 +96,14 @@ impl<'a> Attributes<'a> {
                 }
                 _ => "",
             },
+        }
+    }
+
+    /// Nothing if the answer is yes; else the 403 that says so.
+    pub(crate) fn allowed_by(&self, decision: Decision) -> Result<(), ApiError> {
+        match decision {
+            Decision::Allow(_) => Ok(()),
+            Decision::Deny(reason) | Decision::NoOpinion(reason) => Err(self.forbidden(&reason)),
         }
     }
 

@@ -9,6 +9,7 @@ use k8s_apimachinery::scheme::gvk::Gvk;
 use super::{Call, Format, Kind, Offer, decode, respond};
 use crate::{
     ApiError, RequestInfo, Response, User,
+    audit::Made,
     registry::{FieldValidation, Registry, VirtualResource},
 };
 
@@ -18,7 +19,12 @@ pub(crate) async fn create(call: &Call) -> Result<Response, ApiError> {
     let object = call.decode(options.field_validation)?;
     let write = call.write(&options);
     let answer = call.registry.create(&write, &object).await?;
-    call.respond(StatusCode::CREATED, &answer)
+    let mut response = call.respond(StatusCode::CREATED, &answer)?;
+    if let Some(entry) = answer.entry() {
+        let name = entry.name().to_owned();
+        response.extensions_mut().insert(Made { name });
+    }
+    Ok(response)
 }
 
 /// Answers the review in the body; nothing is stored.

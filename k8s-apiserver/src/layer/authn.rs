@@ -4,16 +4,13 @@ use std::sync::Arc;
 
 use http::header;
 
-use super::{Handler, Step, audit};
-use crate::{ApiError, Request, RequestInfo, Response, authn::Authentication};
+use super::{Handler, Step};
+use crate::{ApiError, Request, Response, authn::Authentication};
 
 impl Step for Authentication {
     async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
         let (mut parts, body) = request.into_parts();
         let Some(user) = self.identify(&parts).await else {
-            if let Some(info) = parts.extensions.get::<Arc<RequestInfo>>() {
-                audit::refused(info);
-            }
             return Err(ApiError::Unauthorized);
         };
         // Nothing below needs the credential, so nothing below can leak it.

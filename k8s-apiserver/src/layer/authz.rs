@@ -7,7 +7,8 @@ use http::header;
 use super::{Handler, Step, request_info::RequestInfo};
 use crate::{
     ApiError, Request, Response, User, Verb,
-    authz::{Attributes, Authorizer},
+    audit::Ledger,
+    authz::{Attributes, Authorizer, Decision},
 };
 
 /// Asks the authorizer about each request.
@@ -19,7 +20,20 @@ impl Step for Authorize {
         let info = RequestInfo::of(&request);
         let user = User::of(&request);
         let attributes = Attributes::of(&user, &info);
-        self.0.require(&attributes).await?;
+        let decision = self.0.authorize(&attributes).await;
+        Ledger::note(&request, |notes| {
+            let (word, reason) = match &decision {
+                Decision::Allow(reason) => ("allow", reason),
+                Decision::Deny(reason) | Decision::NoOpinion(reason) => ("forbid", reason),
+            };
+            let mut note = |key: &str, value: &str| {
+                let key = format!("authorization.k8s.io/{key}");
+                notes.annotations.insert(key, value.to_owned());
+            };
+            note("decision", word);
+            note("reason", reason);
+        });
+        attributes.allowed_by(decision)?;
         if opens_stream(&info) && request.headers().contains_key(header::UPGRADE) {
             self.0
                 .require(&Attributes {

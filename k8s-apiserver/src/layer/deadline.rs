@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use http_body_util::BodyStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{Handler, Step, request_info::RequestInfo};
@@ -31,8 +31,16 @@ pub struct Deadline {
 #[derive(Debug, Clone)]
 pub(crate) struct Closing(pub(crate) CancellationToken);
 
+/// When a short request ends; set on it, for whoever has to divide its time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Due(pub(crate) Instant);
+
 impl Step for Deadline {
-    async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
+    async fn handle<N: Handler>(
+        &self,
+        mut request: Request,
+        next: N,
+    ) -> Result<Response, ApiError> {
         let info = RequestInfo::of(&request);
         if info.is_long_running() {
             let closing = request
@@ -43,7 +51,9 @@ impl Step for Deadline {
             return Ok(until(next.run(request).await, closing));
         }
         let limit = asked_for(&info)?.map_or(self.limit, |asked| asked.min(self.limit));
-        timeout(limit, next.run(request)).await.map_err(|_| {
+        let due = Instant::now() + limit;
+        request.extensions_mut().insert(Due(due));
+        timeout_at(due, next.run(request)).await.map_err(|_| {
             ApiError::Timeout("request did not complete within the allotted timeout".to_owned())
         })
     }

@@ -1,114 +1,62 @@
-//! How much is served at once, so that overload slows clients down instead of the server.
+//! Lets a request on when it is its turn, or sends it away with 429 and `Retry-After`.
 //!
-//! Reading and changing requests have a lane each. A request that finds its lane full waits in line
-//! for a while, as under Kubernetes' priority and fairness; when the line is full, or the wait is
-//! over, it is told to come back: 429 with `Retry-After: 1`. Long-running requests are exempt: they
-//! would fill the lanes forever.
+//! A request has its seats until its response begins: of a watch that is its initial phase. Other
+//! long-running requests are exempt, since they would keep their seats forever. Which flow schema
+//! and priority level it met is in the response's headers, by uid, so that nothing is told to those who
+//! may not read these objects.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
+use http::HeaderName;
+use tokio::time::Instant;
+
+use super::{Handler, Step, deadline::Due, request_info::RequestInfo};
+use crate::{
+    ApiError, Request, Response, User, Verb,
+    flow::{FlowControl, too_many},
 };
 
-use super::{Handler, Step, request_info::RequestInfo};
-use crate::{ApiError, Request, Response, User, user};
+const SCHEMA: HeaderName = HeaderName::from_static("x-kubernetes-pf-flowschema-uid");
+const LEVEL: HeaderName = HeaderName::from_static("x-kubernetes-pf-prioritylevel-uid");
 
-/// How much is served at once, and how long the rest waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Reading requests in flight.
-    pub read_only: usize,
-    /// Changing requests in flight.
-    pub mutating: usize,
-    /// Requests waiting, per lane.
-    pub waiting: usize,
-    /// How long one waits at most.
-    pub patience: Duration,
-}
+/// A request waits for at most this part of the time that it has.
+const PART: u32 = 4;
 
-/// Lets requests through as their lane has room.
+/// Puts requests through [`FlowControl`].
 #[derive(Debug)]
 pub struct Flow {
-    read_only: Lane,
-    mutating: Lane,
-    patience: Duration,
-}
-
-#[derive(Debug)]
-struct Lane {
-    slots: Semaphore,
-    line: Semaphore,
-}
-
-impl Default for Limits {
-    /// Kubernetes' own: 400 reading, 200 changing, and a quarter of the request's minute to wait.
-    fn default() -> Self {
-        Limits {
-            read_only: 400,
-            mutating: 200,
-            waiting: 2000,
-            patience: Duration::from_secs(15),
-        }
-    }
-}
-
-impl Flow {
-    /// Two empty lanes.
-    pub fn new(limits: &Limits) -> Self {
-        let lane = |slots| Lane {
-            slots: Semaphore::new(slots),
-            line: Semaphore::new(limits.waiting),
-        };
-        Flow {
-            read_only: lane(limits.read_only),
-            mutating: lane(limits.mutating),
-            patience: limits.patience,
-        }
-    }
+    /// Where they are put through.
+    pub control: FlowControl,
+    /// How long a request has that has no deadline of its own.
+    pub limit: Duration,
 }
 
 impl Step for Flow {
     async fn handle<N: Handler>(&self, request: Request, next: N) -> Result<Response, ApiError> {
         let info = RequestInfo::of(&request);
-        if info.is_long_running() || is_master(&request) {
+        if info.is_long_running() && info.verb != Verb::Watch {
             return Ok(next.run(request).await);
         }
-        let lane = if info.is_read_only() {
-            &self.read_only
-        } else {
-            &self.mutating
+        let user = User::of(&request);
+        let due = request.extensions().get::<Due>();
+        let left = due.map_or(self.limit, |Due(at)| at.duration_since(Instant::now()));
+        let entry = self.control.enter(&user, &info, left / PART).await;
+        let mut response = match entry.outcome {
+            Ok(seat) => {
+                let response = next.run(request).await;
+                drop(seat);
+                response
+            }
+            Err(retry_after) => {
+                too_many("Too many requests, please try again later.\n", retry_after)
+            }
         };
-        let _slot = lane.enter(self.patience).await?;
-        Ok(next.run(request).await)
-    }
-}
-
-impl Lane {
-    async fn enter(&self, patience: Duration) -> Result<SemaphorePermit<'_>, ApiError> {
-        if let Ok(slot) = self.slots.try_acquire() {
-            return Ok(slot);
+        let headers = response.headers_mut();
+        for (name, uid) in [(SCHEMA, entry.schema), (LEVEL, entry.level)] {
+            if !uid.is_empty() {
+                headers.insert(name, uid);
+            }
         }
-        let _place = self.line.try_acquire().map_err(|_| too_many())?;
-        match timeout(patience, self.slots.acquire()).await {
-            Ok(Ok(slot)) => Ok(slot),
-            _ => Err(too_many()),
-        }
+        Ok(response)
     }
-}
-
-fn too_many() -> ApiError {
-    ApiError::TooManyRequests {
-        message: "too many requests, please try again later".to_owned(),
-        retry_after: Duration::from_secs(1),
-    }
-}
-
-/// The way in for whoever must repair an overloaded cluster.
-fn is_master(request: &Request) -> bool {
-    request
-        .extensions()
-        .get::<Arc<User>>()
-        .is_some_and(|user| user.is_in(user::MASTERS))
 }

@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::{Handler, Step};
 use crate::{
     ApiError, Request, Response, User,
+    audit::Ledger,
     authz::{Attributes, Authorizer},
     user::{ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED},
 };
@@ -39,7 +40,11 @@ impl Step for Impersonate {
             for part in parts(&user, &wanted) {
                 self.0.require(&part).await?;
             }
-            request.extensions_mut().insert(Arc::new(completed(wanted)));
+            let acted_as = Arc::new(completed(wanted));
+            Ledger::note(&request, |notes| {
+                notes.impersonated = Some(Arc::clone(&acted_as));
+            });
+            request.extensions_mut().insert(acted_as);
             strip(request.headers_mut());
         }
         Ok(next.run(request).await)

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod impersonate;
 pub mod panic;
 pub mod request_info;
+pub mod retire;
 
 use std::{
     convert::Infallible,

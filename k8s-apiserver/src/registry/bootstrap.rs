@@ -4,7 +4,7 @@
 //! Made through the same code as clients' objects. Runs at every start and leaves alone what is right already.
 
 mod api_service;
-mod flow_control;
+pub(crate) mod flow_control;
 mod service;
 
 use jiff::Timestamp;
@@ -45,10 +45,7 @@ pub struct Authorities {
 
 /// Makes what is missing and corrects what has changed, such as the address of this server.
 pub async fn run(registry: &Registry, policy: &Policy) -> Result<(), ApiError> {
-    let maker = Maker {
-        registry,
-        user: User::new("system:apiserver").in_group(MASTERS),
-    };
+    let maker = Maker::new(registry);
     for name in NAMESPACES {
         let namespace = json!({ "metadata": { "name": name } });
         maker
@@ -136,7 +133,14 @@ impl Keep {
     }
 }
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    fn new(registry: &'a Registry) -> Self {
+        Maker {
+            registry,
+            user: User::new("system:apiserver").in_group(MASTERS),
+        }
+    }
+
     fn now(&self) -> Timestamp {
         self.registry.config().environment.now()
     }
@@ -198,7 +202,7 @@ impl Maker<'_> {
             .map(drop)
     }
 
-    /// Sets a condition of a cluster-scoped object, unless one of its type says the same already.
+    /// Sets a condition of a cluster-scoped object, unless it says the same already.
     async fn ensure_condition(
         &self,
         group: &str,
@@ -224,14 +228,10 @@ impl Maker<'_> {
             let mut new = current.cloned().unwrap_or_default();
             let path = ["status", "conditions"];
             let mut conditions = cell::items(&new, &path).to_vec();
-            let is_same = |each: &Value, field| each[field] == condition[field];
-            if conditions
-                .iter()
-                .any(|each| is_same(each, "type") && is_same(each, "status"))
-            {
+            if says(&conditions, &condition) {
                 return Ok(new);
             }
-            conditions.retain(|each| !is_same(each, "type"));
+            conditions.retain(|each| each["type"] != condition["type"]);
             conditions.push(condition.clone());
             new.set(&path, conditions.into());
             Ok(new)
@@ -241,6 +241,14 @@ impl Maker<'_> {
             .await
             .map(drop)
     }
+}
+
+/// Whether one of the conditions says the same, whenever it began to.
+fn says(conditions: &[Value], wanted: &Value) -> bool {
+    let fields = ["type", "status", "reason", "message"];
+    conditions
+        .iter()
+        .any(|each| fields.iter().all(|field| each[*field] == wanted[*field]))
 }
 
 fn options() -> WriteOptions {

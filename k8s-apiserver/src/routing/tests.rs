@@ -35,6 +35,7 @@ use crate::{
     Body, Request, RequestInfo, User,
     admission::default_plugins,
     body,
+    flow::{self, FlowControl, Limits},
     registry::{Environment, Registry, RegistryConfig, bootstrap, builtin_strategies},
 };
 
@@ -90,6 +91,7 @@ impl Api {
         bootstrap::run(&registry, &bootstrap::Policy::default())
             .await
             .unwrap();
+        flow::configure(&registry, &FlowControl::new(&Limits::default())).await;
         let api = Api {
             router: Router::new(registry),
             _running: cancel.drop_guard(),

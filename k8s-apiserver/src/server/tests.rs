@@ -9,7 +9,10 @@ use hyper::client::conn::{http1, http2};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::Notify,
+};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tower::service_fn;
 
@@ -18,12 +21,25 @@ use crate::{
     Request, RequestInfo, Verb,
     authz::rbac::{MemoryRules, Rbac},
     body,
+    config::Config,
     pki::{Credential, Pki, PkiOptions},
 };
 
-/// Config maps of any name; a watch that never ends; `exec` that echoes what is sent.
-async fn toy(mut request: Request) -> Result<Response, Infallible> {
+/// Lets a request begin and end when the test says so.
+#[derive(Clone, Default)]
+struct Gate {
+    begun: Arc<Notify>,
+    may_end: Arc<Notify>,
+}
+
+/// Config maps of any name, `slow` only when the gate opens; a watch that never ends; `exec` that
+/// echoes what is sent.
+async fn toy(gate: Gate, mut request: Request) -> Result<Response, Infallible> {
     let info = RequestInfo::of(&request);
+    if info.name == "slow" {
+        gate.begun.notify_one();
+        gate.may_end.notified().await;
+    }
     if info.verb == Verb::Watch {
         let first = r#"{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"1"}}}"#
             .to_owned()
@@ -58,12 +74,22 @@ struct Running {
     address: SocketAddr,
     cancel: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
+    gate: Gate,
 }
 
 impl Running {
     async fn start() -> Self {
-        let layers = Layers::new(Arc::new(Rbac::new(Arc::new(MemoryRules::bootstrap()))));
-        let server = ApiServer::new(layers, service_fn(toy));
+        Running::start_with(Config::default()).await
+    }
+
+    async fn start_with(config: Config) -> Self {
+        let gate = Gate::default();
+        let layers = Layers {
+            config,
+            ..Layers::new(Arc::new(Rbac::new(Arc::new(MemoryRules::bootstrap()))))
+        };
+        let opened = gate.clone();
+        let server = ApiServer::new(layers, service_fn(move |it| toy(opened.clone(), it)));
         let pki = Pki::ephemeral(&PkiOptions::default()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -78,6 +104,7 @@ impl Running {
             address,
             cancel,
             serving,
+            gate,
         }
     }
 
@@ -240,4 +267,65 @@ async fn connections_over_tls_can_be_upgraded() {
     let mut echoed = [0; 5];
     stream.read_exact(&mut echoed).await.unwrap();
     assert_eq!(&echoed, b"hello");
+}
+
+/// A GET over HTTP/1.1.
+fn get(path: &str) -> http::Request<Empty<Bytes>> {
+    let request = http::Request::get(path).header("host", "localhost");
+    request.body(Empty::new()).unwrap()
+}
+
+const SLOW: &str = "/api/v1/namespaces/default/configmaps/slow";
+
+#[tokio::test]
+async fn stopping_ends_watches_and_lets_requests_finish() {
+    let running = Running::start().await;
+    let admin = running.as_user(running.pki.admin());
+    let mut watcher = running.connect(admin.clone()).await;
+    let watch = watcher.send_request(get("/api/v1/configmaps?watch=1"));
+    let mut watch = watch.await.unwrap().into_body();
+    assert!(watch.frame().await.unwrap().unwrap().is_data());
+    let mut asker = running.connect(admin).await;
+    let slow = tokio::spawn(asker.send_request(get(SLOW)));
+    running.gate.begun.notified().await;
+
+    let stopping = {
+        let server = running.server.clone();
+        tokio::spawn(async move { server.stop().await })
+    };
+    // The last chunk comes, so the client knows that nothing is missing.
+    assert!(watch.frame().await.is_none());
+    assert!(!stopping.is_finished());
+    running.gate.may_end.notify_one();
+    let response = slow.await.unwrap().unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["connection"], "close");
+    response.into_body().collect().await.unwrap();
+    stopping.await.unwrap();
+    running.serving.await.unwrap();
+    assert!(TcpStream::connect(running.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_leaving_server_serves_on_but_is_not_ready() {
+    let config = Config {
+        shutdown_delay: Duration::from_secs(3600),
+        ..Config::default()
+    };
+    let running = Running::start_with(config).await;
+    let admin = running.as_user(running.pki.admin());
+    assert_eq!(running.get(admin.clone(), "/readyz").await.0, 200);
+    running.cancel.cancel();
+    while running.get(admin.clone(), "/readyz").await.0 == 200 {
+        tokio::task::yield_now().await;
+    }
+    let (code, checks) = running.get(admin.clone(), "/readyz").await;
+    assert_eq!(code, 500);
+    assert!(checks.contains("[-]shutdown failed"), "{checks}");
+    assert_eq!(running.get(admin.clone(), "/livez").await.0, 200);
+    let path = "/api/v1/namespaces/default/configmaps/c";
+    assert_eq!(running.get(admin, path).await.0, 200);
+    // Who is in a hurry doesn't wait for the hour.
+    running.server.tasks.stop().await;
+    running.serving.await.unwrap();
 }

@@ -13,7 +13,7 @@ use crate::{
     authn::in_process::InProcess,
     authz::rbac::{MemoryRules, Rbac},
     body,
-    layer::flow::Limits,
+    flow::{FlowControl, Limits, testing::shared},
 };
 
 fn layers(config: Config) -> Layers {
@@ -223,52 +223,148 @@ async fn a_watch_outlives_deadlines_and_ends_with_the_server() {
     assert!(body.frame().await.is_none());
 }
 
+/// A stack with so many seats in one level that queues, for all but masters.
+fn stack_of(seats: usize) -> Stack {
+    let limits = Limits {
+        read_only: seats,
+        mutating: 0,
+    };
+    let flow = FlowControl::new(&limits);
+    let (schemas, levels) = shared();
+    flow.configure(&schemas, &levels);
+    let layers = Layers {
+        flow: Some(flow),
+        ..layers(Config::default())
+    };
+    layers.in_front_of(service_fn(toy))
+}
+
 #[tokio::test(start_paused = true)]
 async fn overload_waits_in_line_and_then_is_sent_away() {
-    let limits = Limits {
-        read_only: 1,
-        mutating: 1,
-        waiting: 1,
-        patience: Duration::from_secs(2),
-    };
-    let config = Config {
-        limits,
-        ..Config::default()
-    };
-    let stack = layers(config).in_front_of(service_fn(toy));
+    let stack = stack_of(1);
     let nodes = || request(Some(admin()), "GET", "/api/v1/nodes?timeout=5s");
-    let pods = || request(Some(admin()), "GET", "/api/v1/pods");
+    let pods = || request(Some(admin()), "GET", "/api/v1/pods?timeout=8s");
     let mut stuck = Box::pin(ask(&stack, nodes()));
-    let mut waiting = Box::pin(ask(&stack, pods()));
     assert!(futures::poll!(&mut stuck).is_pending());
-    assert!(futures::poll!(&mut waiting).is_pending());
 
+    // A quarter of its time is up before the seat is free.
+    let start = tokio::time::Instant::now();
     let response = stack.answer(pods().body(body::empty()).unwrap()).await;
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
     assert_eq!(response.status(), 429);
-    assert_eq!(response.headers()["retry-after"], "1");
-    assert_eq!(waiting.await.0, 429);
-
-    // The other lane, watches and whoever must repair things are not held up.
+    let headers = response.headers().clone();
+    assert_eq!(headers["retry-after"], "1");
+    assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(headers["x-kubernetes-pf-flowschema-uid"], "uid-of-shared");
     assert_eq!(
-        ask(
-            &stack,
-            request(Some(admin()), "POST", "/api/v1/namespaces/a/pods")
-        )
-        .await
-        .0,
-        200
+        headers["x-kubernetes-pf-prioritylevel-uid"],
+        "uid-of-shared"
     );
-    let master = User::new("root").in_group("system:masters");
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(text, "Too many requests, please try again later.\n");
+
+    // Whoever must repair things is not held up, nor is what takes its time anyway.
+    let master = || User::new("root").in_group("system:masters");
     assert_eq!(
-        ask(&stack, request(Some(master), "GET", "/api/v1/pods"))
+        ask(&stack, request(Some(master()), "GET", "/api/v1/pods"))
             .await
             .0,
         200
     );
-    let watch = request(Some(admin()), "GET", "/api/v1/pods?watch=1")
-        .body(body::empty())
-        .unwrap();
-    assert_eq!(stack.answer(watch).await.status(), 200);
+    let log = request(Some(admin()), "GET", "/api/v1/namespaces/a/pods/p/log");
+    assert_eq!(ask(&stack, log).await.0, 200);
+
+    // A watch waits to begin, and then leaves its seat to others.
+    let waiting = request(Some(admin()), "GET", "/api/v1/pods?watch=1");
+    let watch = stack.answer(waiting.body(body::empty()).unwrap());
+    let (ended, watch) = futures::join!(stuck, watch);
+    assert_eq!((ended.0, watch.status().as_u16()), (504, 200));
+    assert_eq!(ask(&stack, pods()).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_one_user_lets_another_through() {
+    let stack = stack_of(4);
+    let start = tokio::time::Instant::now();
+    // Each keeps its seat for a second.
+    let slow = |user: &str| {
+        let user = User::new(user).in_group("kubeadm:cluster-admins");
+        ask(
+            &stack,
+            request(Some(user), "GET", "/api/v1/nodes?timeout=1s"),
+        )
+    };
+    let nodes = |user: &str| {
+        let user = User::new(user).in_group("kubeadm:cluster-admins");
+        ask(&stack, request(Some(user), "GET", "/api/v1/pods"))
+    };
+    // Its requests have a second each, of which they wait a quarter; it never lets up.
+    let flood = async {
+        for _ in 0..40 {
+            let wave = futures::future::join_all((0..300).map(|_| slow("flood")));
+            wave.await;
+        }
+        start.elapsed()
+    };
+    let other = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let answer = nodes("other").await;
+        (answer.0, start.elapsed())
+    };
+    let (flood, (code, served)) = futures::join!(flood, other);
+    assert_eq!(code, 200);
+    // It had to wait for the first seat that was given back, and for no other.
+    assert_eq!(served, Duration::from_secs(1));
+    assert!(flood >= Duration::from_secs(40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_objects_the_mandatory_levels_serve() {
+    let config = Config {
+        limits: Limits {
+            read_only: 1,
+            mutating: 1,
+        },
+        ..Config::default()
+    };
+    let stack = layers(config).in_front_of(service_fn(toy));
+    let nodes = || request(Some(admin()), "GET", "/api/v1/nodes?timeout=5s");
+    let mut stuck = [0, 1].map(|_| Box::pin(ask(&stack, nodes())));
+    for each in &mut stuck {
+        assert!(futures::poll!(each).is_pending());
+    }
+    let pods = request(Some(admin()), "GET", "/api/v1/pods");
+    let (code, _) = ask(&stack, pods).await;
+    assert_eq!(code, 429);
+    let master = User::new("root").in_group("system:masters");
+    let pods = request(Some(master), "GET", "/api/v1/pods");
+    assert_eq!(ask(&stack, pods).await.0, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_too_late_is_sent_elsewhere() {
+    let layers = layers(Config::default());
+    let tasks = layers.tasks.clone();
+    let stack = layers.in_front_of(service_fn(toy));
+    let nodes = request(Some(admin()), "GET", "/api/v1/nodes?timeout=5s");
+    let mut slow = Box::pin(ask(&stack, nodes));
+    assert!(futures::poll!(&mut slow).is_pending());
+    let mut drained = Box::pin(tasks.drain(Duration::from_secs(1), Duration::from_secs(60)));
+    assert!(futures::poll!(&mut drained).is_pending());
+
+    let pods = || request(Some(admin()), "GET", "/api/v1/pods");
+    assert_eq!(ask(&stack, pods()).await.0, 200);
+    assert_eq!(ask(&stack, request(None, "GET", "/readyz")).await.0, 500);
+    let late = async {
+        tasks.closed().cancelled().await;
+        assert_eq!(ask(&stack, request(None, "GET", "/livez")).await.0, 200);
+        stack.answer(pods().body(body::empty()).unwrap()).await
+    };
+    let ((slow, ()), late) = futures::join!(async { futures::join!(slow, drained) }, late);
+    assert_eq!(slow.0, 504);
+    assert_eq!(late.status(), 429);
+    assert_eq!(late.headers()["retry-after"], "5");
+    assert_eq!(late.headers()["connection"], "close");
 }
 
 #[tokio::test]
@@ -366,6 +462,6 @@ async fn requests_are_measured_and_shown_to_those_who_may_see() {
     ask(&stack, request(Some(admin()), "GET", "/api/v1/pods")).await;
     let (code, text) = ask(&stack, request(Some(admin()), "GET", "/metrics")).await;
     assert_eq!(code, 200);
-    let line = r#"apiserver_request_total{code="200",verb="LIST",group="",version="v1",resource="pods",subresource=""} 1"#;
+    let line = r#"apiserver_request_total{code="200",component="apiserver",dry_run="",group="",resource="pods",scope="cluster",subresource="",verb="LIST",version="v1"} 1"#;
     assert!(text.contains(line), "{text}");
 }

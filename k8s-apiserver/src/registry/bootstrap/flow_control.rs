@@ -6,8 +6,11 @@ use k8s_apimachinery::{
 };
 use serde_json::json;
 
-use super::{Keep, Maker};
-use crate::{ApiError, registry::rfc3339};
+use super::{Keep, Maker, says};
+use crate::{
+    ApiError,
+    registry::{Registry, cell, rfc3339},
+};
 
 const GROUP: &str = "flowcontrol.apiserver.k8s.io";
 /// Whether the server may update an object that is only a suggestion.
@@ -15,28 +18,55 @@ const AUTO_UPDATE: &str = "apf.kubernetes.io/autoupdate-spec";
 
 pub(super) async fn run(maker: &Maker<'_>) -> Result<(), ApiError> {
     for level in bootstrap::priority_levels() {
-        ensure(maker, "prioritylevelconfigurations", &level).await?;
+        make(maker, "prioritylevelconfigurations", &level).await?;
     }
     for schema in bootstrap::flow_schemas() {
-        ensure(maker, "flowschemas", &schema).await?;
-        let level = &schema.spec["priorityLevelConfiguration"]["name"];
-        let found = json!({
-            "type": "Dangling",
-            "status": "False",
-            "reason": "Found",
-            "message": format!(
-                "This FlowSchema references the PriorityLevelConfiguration object named {level} and it exists"
-            ),
-            "lastTransitionTime": rfc3339(maker.now()),
-        });
-        maker
-            .ensure_condition(GROUP, "flowschemas", schema.name, found)
-            .await?;
+        make(maker, "flowschemas", &schema).await?;
     }
     Ok(())
 }
 
-async fn ensure(maker: &Maker<'_>, plural: &str, wanted: &Bootstrap) -> Result<(), ApiError> {
+/// Makes those that are missing, and corrects those that nobody has taken over.
+pub(crate) async fn ensure(registry: &Registry) -> Result<(), ApiError> {
+    run(&Maker::new(registry)).await
+}
+
+/// Says in a FlowSchema's status whether its priority level is there, unless it says so already.
+pub(crate) async fn mark(
+    registry: &Registry,
+    schema: &Object,
+    has_level: bool,
+) -> Result<(), ApiError> {
+    let level = schema
+        .str(&["spec", "priorityLevelConfiguration", "name"])
+        .unwrap_or_default();
+    let (status, reason, what) = match has_level {
+        true => ("False", "Found", "and it exists"),
+        false => ("True", "NotFound", "but there is no such object"),
+    };
+    let message = format!(
+        "This FlowSchema references the PriorityLevelConfiguration object named {level:?} {what}"
+    );
+    let maker = Maker::new(registry);
+    let condition = json!({
+        "type": "Dangling",
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastTransitionTime": rfc3339(maker.now()),
+    });
+    if says(cell::items(schema, &["status", "conditions"]), &condition) {
+        return Ok(());
+    }
+    let set = maker.ensure_condition(GROUP, "flowschemas", schema.name(), condition);
+    match set.await {
+        // It has been deleted meanwhile.
+        Err(ApiError::NotFound { .. }) => Ok(()),
+        set => set,
+    }
+}
+
+async fn make(maker: &Maker<'_>, plural: &str, wanted: &Bootstrap) -> Result<(), ApiError> {
     let value = json!({
         "metadata": {"name": wanted.name, "annotations": {AUTO_UPDATE: "true"}},
         "spec": wanted.spec,
