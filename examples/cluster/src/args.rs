@@ -44,6 +44,12 @@ pub(crate) struct Args {
     /// Parts to leave out, so that a stock component can take their place
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
     pub(crate) without: Vec<Part>,
+    /// What the audit log is to hold: a Policy of audit.k8s.io/v1
+    #[arg(long, value_name = "FILE", requires = "audit_log_path")]
+    pub(crate) audit_policy_file: Option<PathBuf>,
+    /// Where the audit log is written, a line of JSON per event; - is standard output
+    #[arg(long, value_name = "FILE", requires = "audit_policy_file")]
+    pub(crate) audit_log_path: Option<PathBuf>,
     /// Write all objects of the embedded store to this file, also of a running cluster, and exit
     #[arg(long, value_name = "FILE", conflicts_with_all = ["restore", "teardown"])]
     pub(crate) backup: Option<PathBuf>,
@@ -151,6 +157,10 @@ mod tests {
             "192.0.2.1",
             "--without",
             "scheduler,dns",
+            "--audit-policy-file",
+            "/p",
+            "--audit-log-path",
+            "-",
         ])
         .unwrap();
         assert_eq!(args.node, NodeKind::Hollow(3));

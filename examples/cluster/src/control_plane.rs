@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     args::Args,
+    audit::{self, AuditLog},
     identity::{self, Identity},
     layout::Layout,
     network, storage,
@@ -24,6 +25,7 @@ pub(crate) struct ControlPlane {
     pub(crate) pki: Pki,
     pub(crate) hub: Hub,
     pub(crate) cancel: CancellationToken,
+    pub(crate) audit: Option<AuditLog>,
 }
 
 impl ControlPlane {
@@ -44,16 +46,19 @@ impl ControlPlane {
         };
         let pki = Pki::load_or_create(layout.root(), &options).context("certificates")?;
         let (store, metrics) = storage::open(args, layout).await?;
+        let audit = audit::open(args).await?;
         let stopping = CancellationToken::new();
-        let server = ApiServer::builder(store)
+        let mut server = ApiServer::builder(store)
             .advertise(advertise, args.port)
             .call_nodes_with(pki.client_tls(pki.kubelet_client())?)
             .sign_tokens_with(pki.token_key())
             .publish_authorities(&pki)
             .metrics(metrics)
-            .stop_with(stopping)
-            .build()
-            .await?;
+            .stop_with(stopping);
+        if let Some(log) = &audit {
+            server = server.audit(log.auditor.clone());
+        }
+        let server = server.build().await?;
         let (serving, tls, stop) = (server.clone(), pki.server_tls()?, cancel.child_token());
         tasks.spawn(async move { serving.serve(listener, tls, stop).await });
         let hub = Hub::new(identity::informer_hub().client(&server));
@@ -62,6 +67,7 @@ impl ControlPlane {
             pki,
             hub,
             cancel: cancel.clone(),
+            audit,
         })
     }
 

@@ -4,6 +4,7 @@
 //! node; [`node`] manages what a real node needs around them. `cargo xtask up` runs it.
 
 mod args;
+mod audit;
 mod backup;
 mod component;
 mod control_plane;

@@ -48,6 +48,9 @@ pub(crate) async fn run(args: &Args, layout: &Layout) -> Result<()> {
         cancel.cancel();
         while tasks.join_next().await.is_some() {}
         plane.server.stop().await;
+        if let Some(log) = plane.audit {
+            log.close().await;
+        }
     }
     let _ = fs::remove_file(layout.pid_file());
     Ok(())
