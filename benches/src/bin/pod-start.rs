@@ -33,8 +33,9 @@ async fn main() -> Result<()> {
     let target = Target::from_kubeconfig(&cluster.kubeconfig())?;
     let mut watcher = target.connect().await?;
     let mut client = target.connect().await?;
-    let watch = watcher.request(Method::GET, &format!("{PODS}?watch=true"), "");
-    let mut events = watch.await?.into_body();
+    let path = format!("{PODS}?watch=true");
+    let watch = watcher.request(Method::GET, &path, "").await?;
+    let mut events = watch.into_body();
 
     let cpu = process::cpu(cluster.pid())?;
     let mut latencies: Vec<Duration> = Vec::new();

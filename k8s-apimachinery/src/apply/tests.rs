@@ -533,7 +533,9 @@ proptest! {
             }).fields
         };
         let former = owned(&scene);
-        let there = |scene: &Scene| FieldSet::of_map(scene.live.as_ref().unwrap().as_map(), &schema());
+        let there = |scene: &Scene| {
+            compare(None, scene.live.as_ref().unwrap().as_map(), &schema()).added
+        };
         match scene.try_apply("me", mine.clone(), force) {
             Ok(()) if force => {
                 // It may lose what is changed, and nothing else.

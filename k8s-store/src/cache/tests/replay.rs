@@ -9,6 +9,9 @@ use super::*;
 /// What a client that selects has: keys and colours.
 type View = BTreeMap<Bytes, String>;
 
+/// Whether an entry is selected.
+type Selects = fn(&Painted) -> bool;
+
 /// A put of one of few keys, in a colour on a node; or a delete.
 fn change() -> impl Strategy<Value = Txn> {
     let value = prop_oneof![
@@ -58,7 +61,7 @@ async fn check(changes: Vec<Txn>) -> Result<(), TestCaseError> {
     }
     let is_red = |painted: &Painted| painted.colour != "blue";
     let is_n1 = |painted: &Painted| painted.node.as_deref() == Some("n1");
-    let selections: [(Option<Bucket>, fn(&Painted) -> bool); 4] = [
+    let selections: [(Option<Bucket>, Selects); 4] = [
         (None, |_| true),
         (None, is_red),
         (Some(on("n1")), is_n1),

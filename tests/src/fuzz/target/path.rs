@@ -79,7 +79,10 @@ impl Target for Paths {
         if !info.resource_request {
             return Ok(());
         }
-        ensure!(info.path.starts_with("/api"), "{info:?}");
+        ensure!(
+            info.path.trim_start_matches('/').starts_with("api"),
+            "{info:?}"
+        );
         let Some(canonical) = canonical(&info) else {
             return Ok(());
         };
