@@ -403,12 +403,8 @@ async fn tokens_are_for_pods_of_the_node_and_what_they_want() {
         {"name": "d", "csi": {"driver": "d.example.com"}},
     ]);
     let what = ("", "pods", "", "default", "q");
-    assert_eq!(
-        world
-            .put(&admin, what, pod(json!({"volumes": volumes})))
-            .await,
-        ""
-    );
+    let spec = json!({"serviceAccountName": "default", "volumes": volumes});
+    assert_eq!(world.put(&admin, what, pod(spec)).await, "");
     let driver = ("storage.k8s.io", "csidrivers", "", "", "d.example.com");
     let wants = json!({"metadata": {}, "spec": {"tokenRequests": [{"audience": "cloud"}]}});
     assert_eq!(world.put(&admin, driver, wants).await, "");
