@@ -4,7 +4,7 @@ use http::{StatusCode, request::Parts};
 use k8s_apimachinery::{Object, Value, scheme::Gvk};
 use serde_json::json;
 
-use super::{Format, Kind, MetaVersion, Offer, RowObject, Shape, respond, table};
+use super::{AnswerKind, Format, MetaVersion, Offer, RowObject, Shape, respond, table};
 use crate::{
     ApiError, RequestInfo, Response, Verb,
     error::GroupResource,
@@ -19,8 +19,8 @@ pub(crate) async fn read(
     parts: &Parts,
 ) -> Result<Response, ApiError> {
     let answer = match info.verb {
-        Verb::Get => Kind::One,
-        _ => Kind::List,
+        Verb::Get => AnswerKind::One,
+        _ => AnswerKind::List,
     };
     let gvk = Gvk::new(&resource.row.group, &info.version, &resource.row.kind);
     let format = Format::negotiate(&parts.headers, info, Offer::new(&gvk, answer))?;

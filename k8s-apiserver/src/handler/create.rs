@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use k8s_apimachinery::scheme::gvk::Gvk;
 
-use super::{Call, Format, Kind, Offer, decode, respond};
+use super::{AnswerKind, Call, Format, Offer, decode, respond};
 use crate::{
     ApiError, RequestInfo, Response, User,
     audit::Made,
@@ -37,7 +37,7 @@ pub(crate) async fn create_virtual(
     body: &Bytes,
 ) -> Result<Response, ApiError> {
     let gvk = Gvk::new(&resource.row.group, &info.version, &resource.row.kind);
-    let offer = Offer::new(&gvk, Kind::Document);
+    let offer = Offer::new(&gvk, AnswerKind::Document);
     let encoding = Format::negotiate(&parts.headers, info, offer)?.encoding;
     let content_type = parts.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());

@@ -41,8 +41,7 @@ pub(crate) use eviction::evict;
 pub(crate) use frame::SharedFrames;
 pub(crate) use get::get;
 pub(crate) use list::list;
-pub use negotiate::{Encoding, Format, MetaVersion, RowObject, Shape};
-pub(crate) use negotiate::{Kind, Offer};
+pub use negotiate::{AnswerKind, Encoding, Format, MetaVersion, Offer, RowObject, Shape};
 pub(crate) use patch::patch;
 pub(crate) use respond::{document, notify, translate_status};
 pub(crate) use token::token;
@@ -86,9 +85,9 @@ impl Call {
     /// What forms there are of the answer.
     fn offer(&self) -> Offer {
         let answer = match self.info.verb {
-            Verb::Watch => Kind::Events,
-            Verb::List | Verb::DeleteCollection => Kind::List,
-            _ => Kind::One,
+            Verb::Watch => AnswerKind::Events,
+            Verb::List | Verb::DeleteCollection => AnswerKind::List,
+            _ => AnswerKind::One,
         };
         let of_path = || self.resource.gvk(&self.info.version);
         let subresource = self.subresource.as_ref().and_then(|row| row.kind.clone());

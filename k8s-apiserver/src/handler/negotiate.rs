@@ -61,15 +61,15 @@ pub struct Format {
 
 /// What an answer can be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Offer {
+pub struct Offer {
     /// Whether the kind has a protobuf form.
     has_protobuf: bool,
-    answer: Kind,
+    answer: AnswerKind,
 }
 
 /// What sort of answer it is, by which forms differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum AnswerKind {
     /// An object.
     One,
     /// A list of them.
@@ -115,7 +115,7 @@ impl Encoding {
 
 impl Offer {
     /// The forms of an answer that is of this kind.
-    pub(crate) fn new(gvk: &Gvk, answer: Kind) -> Self {
+    pub fn new(gvk: &Gvk, answer: AnswerKind) -> Self {
         Offer {
             has_protobuf: protobuf::has_kind(gvk),
             answer,
@@ -123,19 +123,19 @@ impl Offer {
     }
 
     /// The forms of an answer that has neither rows nor metadata, and a message of its own.
-    pub(crate) const DOCUMENT: Offer = Offer {
+    pub const DOCUMENT: Offer = Offer {
         has_protobuf: true,
-        answer: Kind::Document,
+        answer: AnswerKind::Document,
     };
 
     /// The media types that there are, in the order in which Kubernetes prefers and names them.
     fn media_types(self) -> Vec<&'static str> {
         match (self.answer, self.has_protobuf) {
-            (Kind::Events, true) => vec![
+            (AnswerKind::Events, true) => vec![
                 "application/json;stream=watch",
                 "application/vnd.kubernetes.protobuf;stream=watch",
             ],
-            (Kind::Events, false) => vec!["application/json;stream=watch"],
+            (AnswerKind::Events, false) => vec!["application/json;stream=watch"],
             (_, true) => vec![JSON, YAML, PROTOBUF],
             (_, false) => vec![JSON, YAML],
         }
@@ -147,7 +147,7 @@ impl Offer {
         match (encoding, shape) {
             (Encoding::Protobuf, Shape::Whole) => self.has_protobuf,
             (Encoding::Protobuf, Shape::Table(..)) => false,
-            (Encoding::Yaml, _) => self.answer != Kind::Events,
+            (Encoding::Yaml, _) => self.answer != AnswerKind::Events,
             _ => true,
         }
     }
@@ -161,7 +161,7 @@ impl Format {
     };
 
     /// The first form that the client accepts and the server has; `406` if there is none.
-    pub(crate) fn negotiate(
+    pub fn negotiate(
         headers: &HeaderMap,
         info: &RequestInfo,
         offer: Offer,
@@ -244,7 +244,7 @@ impl<'a> Accepted<'a> {
         Some(Format { encoding, shape })
     }
 
-    fn shape(&self, answer: Kind) -> Option<Shape> {
+    fn shape(&self, answer: AnswerKind) -> Option<Shape> {
         let kind = self.parameter("as");
         if kind.is_empty() {
             return Some(Shape::Whole);
@@ -255,10 +255,10 @@ impl<'a> Accepted<'a> {
             _ => return None,
         };
         match (kind, answer) {
-            (_, Kind::Document) => None,
+            (_, AnswerKind::Document) => None,
             ("Table", _) => Some(Shape::Table(RowObject::Metadata, version)),
-            ("PartialObjectMetadata", Kind::One | Kind::Events)
-            | ("PartialObjectMetadataList", Kind::List) => Some(Shape::Metadata(version)),
+            ("PartialObjectMetadata", AnswerKind::One | AnswerKind::Events)
+            | ("PartialObjectMetadataList", AnswerKind::List) => Some(Shape::Metadata(version)),
             _ => None,
         }
     }

@@ -178,6 +178,7 @@ impl Slot<'_> {
                 }
             }
             Value::Bool(allows) => out.varint(simple, u64::from(*allows)),
+            Value::Null => {}
             Value::Array(list) => {
                 for item in list.iter().rev() {
                     match item {

@@ -6,7 +6,7 @@ const WHOLE_JSON: (Encoding, Shape) = (Encoding::Json { pretty: false }, Shape::
 const WHOLE_PROTOBUF: (Encoding, Shape) = (Encoding::Protobuf, Shape::Whole);
 const PODS: &str = "/api/v1/pods";
 
-fn negotiate(accept: &str, uri: &str, kind: &str, answer: Kind) -> Result<Format, ApiError> {
+fn negotiate(accept: &str, uri: &str, kind: &str, answer: AnswerKind) -> Result<Format, ApiError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_str(accept).unwrap());
     let info = RequestInfo::parse(&Method::GET, &uri.parse().unwrap()).unwrap();
@@ -15,7 +15,7 @@ fn negotiate(accept: &str, uri: &str, kind: &str, answer: Kind) -> Result<Format
 }
 
 #[track_caller]
-fn check(accept: &str, uri: &str, answer: Kind, expected: Option<(Encoding, Shape)>) {
+fn check(accept: &str, uri: &str, answer: AnswerKind, expected: Option<(Encoding, Shape)>) {
     let found = negotiate(accept, uri, "Pod", answer).ok();
     let found = found.map(|format| (format.encoding, format.shape));
     assert_eq!(found, expected, "{accept}");
@@ -42,7 +42,7 @@ fn the_first_form_that_exists_is_taken() {
         ("application/cbor, application/json", WHOLE_JSON),
         ("application/yaml", (Encoding::Yaml, Shape::Whole)),
     ] {
-        check(accept, PODS, Kind::List, Some(expected));
+        check(accept, PODS, AnswerKind::List, Some(expected));
     }
 }
 
@@ -57,7 +57,7 @@ fn quality_comes_before_order_and_order_before_nothing_but_wildcards() {
         ("*/*, application/vnd.kubernetes.protobuf;q=0.5", WHOLE_JSON),
         ("application/json;q=0", WHOLE_JSON),
     ] {
-        check(accept, PODS, Kind::One, Some(expected));
+        check(accept, PODS, AnswerKind::One, Some(expected));
     }
 }
 
@@ -66,26 +66,31 @@ fn tables_are_text_and_metadata_is_either() {
     let json = Encoding::Json { pretty: false };
     for (name, version) in [("v1", MetaVersion::V1), ("v1beta1", MetaVersion::V1beta1)] {
         let table = Some((json, Shape::Table(RowObject::Metadata, version)));
-        check(&transformed(JSON, "Table", name), PODS, Kind::List, table);
+        check(
+            &transformed(JSON, "Table", name),
+            PODS,
+            AnswerKind::List,
+            table,
+        );
         let either = format!("{},{JSON}", transformed(PROTOBUF, "Table", name));
-        check(&either, PODS, Kind::List, Some(WHOLE_JSON));
+        check(&either, PODS, AnswerKind::List, Some(WHOLE_JSON));
         let metadata = Some((Encoding::Protobuf, Shape::Metadata(version)));
         let one = transformed(PROTOBUF, "PartialObjectMetadata", name);
-        check(&one, PODS, Kind::One, metadata);
-        check(&one, PODS, Kind::Events, metadata);
+        check(&one, PODS, AnswerKind::One, metadata);
+        check(&one, PODS, AnswerKind::Events, metadata);
         let list = transformed(PROTOBUF, "PartialObjectMetadataList", name);
-        check(&list, PODS, Kind::List, metadata);
-        check(&list, PODS, Kind::One, None);
+        check(&list, PODS, AnswerKind::List, metadata);
+        check(&list, PODS, AnswerKind::One, None);
     }
 }
 
 #[test]
 fn kinds_without_messages_have_metadata_with_them() {
     let both = format!("{PROTOBUF},{JSON}");
-    let found = negotiate(&both, PODS, "Gadget", Kind::One).unwrap();
+    let found = negotiate(&both, PODS, "Gadget", AnswerKind::One).unwrap();
     assert_eq!(found.encoding, Encoding::Json { pretty: false });
     let metadata = transformed(PROTOBUF, "PartialObjectMetadata", "v1");
-    let found = negotiate(&metadata, PODS, "Gadget", Kind::One).unwrap();
+    let found = negotiate(&metadata, PODS, "Gadget", AnswerKind::One).unwrap();
     assert_eq!(found.encoding, Encoding::Protobuf);
 }
 
@@ -93,18 +98,23 @@ fn kinds_without_messages_have_metadata_with_them() {
 fn queries_refine_the_form() {
     let pretty = Encoding::Json { pretty: true };
     let whole = Some((pretty, Shape::Whole));
-    check(JSON, "/api/v1/pods?pretty=true", Kind::List, whole);
-    check("application/json;pretty=1", PODS, Kind::List, whole);
+    check(JSON, "/api/v1/pods?pretty=true", AnswerKind::List, whole);
+    check("application/json;pretty=1", PODS, AnswerKind::List, whole);
     let json = Encoding::Json { pretty: false };
     let table = transformed(JSON, "Table", "v1");
     let object = Shape::Table(RowObject::Object, MetaVersion::V1);
     check(
         &table,
         "/api/v1/pods?includeObject=Object",
-        Kind::List,
+        AnswerKind::List,
         Some((json, object)),
     );
-    let refused = negotiate(&table, "/api/v1/pods?includeObject=Half", "Pod", Kind::List);
+    let refused = negotiate(
+        &table,
+        "/api/v1/pods?includeObject=Half",
+        "Pod",
+        AnswerKind::List,
+    );
     assert_eq!(
         refused.unwrap_err().to_string(),
         "Unable to convert to Table as requested: includeObject: Invalid value: \"Half\": must be 'Metadata', \
@@ -114,7 +124,7 @@ fn queries_refine_the_form() {
     check(
         JSON,
         "/api/v1/pods?includeObject=Half",
-        Kind::List,
+        AnswerKind::List,
         Some(WHOLE_JSON),
     );
 }
@@ -125,31 +135,31 @@ fn what_does_not_exist_is_not_acceptable() {
         (
             "text/html",
             "Pod",
-            Kind::One,
+            AnswerKind::One,
             "application/json, application/yaml, application/vnd.kubernetes.protobuf",
         ),
         (
             "application/vnd.kubernetes.protobuf",
             "Gadget",
-            Kind::One,
+            AnswerKind::One,
             "application/json, application/yaml",
         ),
         (
             "application/yaml",
             "Pod",
-            Kind::Events,
+            AnswerKind::Events,
             "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch",
         ),
         (
             "application/json;stream=other",
             "Gadget",
-            Kind::Events,
+            AnswerKind::Events,
             "application/json;stream=watch",
         ),
         (
             "application/json;as=Chart;v=v1;g=meta.k8s.io",
             "Gadget",
-            Kind::List,
+            AnswerKind::List,
             "application/json, application/yaml",
         ),
     ] {

@@ -2,7 +2,11 @@
 
 use anyhow::{Result, ensure};
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
-use k8s_apiserver::{RequestInfo, handler::Format};
+use k8s_apimachinery::scheme::Gvk;
+use k8s_apiserver::{
+    RequestInfo,
+    handler::{AnswerKind, Encoding, Format, Offer, Shape},
+};
 use k8s_store::testing::Dice;
 
 use super::Target;
@@ -52,19 +56,27 @@ impl Target for Accept {
         };
         let headers = HeaderMap::from_iter([(header::ACCEPT, value)]);
         let info = RequestInfo::parse(&Method::GET, &Uri::from_static("/api/v1/pods"))?;
-        let Ok(format) = Format::negotiate(&headers, &info) else {
-            return Ok(());
-        };
-        let text = String::from_utf8_lossy(input);
-        let is_plain = format == Format::JSON;
-        let is_asked = ["json", "yaml", "protobuf", "*"]
-            .iter()
-            .any(|word| text.contains(word));
-        ensure!(is_asked || is_plain, "{format:?} was not asked for");
-        ensure!(
-            text.contains("as=") || format.shape == Format::JSON.shape,
-            "{format:?} was not asked for"
-        );
+        let pod = Gvk::new("", "v1", "Pod");
+        for answer in [AnswerKind::One, AnswerKind::List, AnswerKind::Events] {
+            if let Ok(format) = Format::negotiate(&headers, &info, Offer::new(&pod, answer)) {
+                was_asked_for(format, &String::from_utf8_lossy(input))?;
+            }
+        }
         Ok(())
     }
+}
+
+fn was_asked_for(format: Format, text: &str) -> Result<()> {
+    let names: &[&str] = match format.encoding {
+        // Who asks for nothing gets JSON.
+        Encoding::Json { .. } if text.trim().is_empty() => return Ok(()),
+        Encoding::Json { .. } => &["json", "*"],
+        Encoding::Yaml => &["yaml", "*"],
+        Encoding::Protobuf => &["protobuf", "*"],
+    };
+    let is_asked = names.iter().any(|name| text.contains(name));
+    ensure!(is_asked, "{format:?} was not asked for");
+    let is_shaped = format.shape == Shape::Whole || text.contains("as=");
+    ensure!(is_shaped, "{format:?} was not asked for");
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Bodies in Kubernetes' protobuf form: what can be read is JSON that can be read.
+//! Bodies in Kubernetes' protobuf form: what can be read is JSON that can be read, and can be written.
 
 use anyhow::{Result, ensure};
 use k8s_apimachinery::scheme::{Schema, codec, protobuf};
@@ -34,6 +34,11 @@ impl Target for Protobuf {
         ensure!(tree["kind"] == gvk.kind, "{gvk} is written as {tree}");
         let (again, _) = codec::decode_json(&codec::encode_json(&tree))?;
         ensure!(again == tree, "{tree} comes back as {again}");
+        // Times out of range of RFC 3339 can be read, and not be written.
+        if let Ok(written) = protobuf::encode(&tree) {
+            let (_, again) = protobuf::decode(&written)?;
+            ensure!(again == tree, "{tree} is written so that it reads {again}");
+        }
         Ok(())
     }
 }
