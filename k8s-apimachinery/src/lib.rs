@@ -11,6 +11,7 @@ pub mod patch;
 pub mod pod;
 pub mod pod_security;
 pub mod quantity;
+pub mod quota;
 mod resource_list;
 pub mod resource_name;
 pub mod scheme;
