@@ -1,24 +1,20 @@
 //! Adding up what is there.
 
-use jiff::Timestamp;
-
-use super::{Evaluator, Quota};
-use crate::{Object, Quantity, ResourceList};
+use super::{Evaluator, Footprint, Quota};
+use crate::{Quantity, ResourceList};
 
 /// What objects of one kind use of what the quota is to limit: an amount, be it zero, for each name that the kind uses.
 pub fn count<'a>(
     quota: &Quota,
     evaluator: &Evaluator,
-    objects: impl IntoIterator<Item = &'a Object>,
-    now: Timestamp,
+    footprints: impl IntoIterator<Item = &'a Footprint>,
 ) -> ResourceList {
     let wanted = |name: &str| evaluator.tracks(name) && quota.wanted.contains(name);
     let names = quota.wanted.names().filter(|name| wanted(name));
     let mut used: ResourceList = names
         .map(|name| (name.to_owned(), Quantity::ZERO))
         .collect();
-    for object in objects {
-        let footprint = evaluator.footprint(object, now);
+    for footprint in footprints {
         if quota.covers(&footprint.scopes) {
             used.add(&footprint.usage.only(wanted));
         }
@@ -31,7 +27,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::quota::testing::object;
+    use crate::quota::testing::{footprint, object};
 
     #[test]
     fn what_is_covered_is_added_up() {
@@ -42,10 +38,11 @@ mod tests {
             },
         })));
         let pod = |resources, phase| {
-            object(json!({
+            let pod = json!({
                 "spec": {"containers": [{"name": "c", "resources": resources}]},
                 "status": {"phase": phase},
-            }))
+            });
+            footprint("", "pods", pod)
         };
         let big = || json!({"limits": {"cpu": "1500m"}, "requests": {"cpu": "1500m"}});
         let all = [
@@ -54,9 +51,9 @@ mod tests {
             pod(json!({}), "Running"),
         ];
         let pods = Evaluator::of("", "pods").expect("pods are counted");
-        let used = count(&quota, &pods, &all, Timestamp::UNIX_EPOCH);
+        let used = count(&quota, &pods, &all);
         assert_eq!(used.to_string(), "count/pods=2,limits.cpu=1500m,pods=1");
-        let used = count(&quota, &pods, [], Timestamp::UNIX_EPOCH);
+        let used = count(&quota, &pods, []);
         assert_eq!(used.to_string(), "count/pods=0,limits.cpu=0,pods=0");
     }
 }

@@ -15,7 +15,7 @@ const ALIASES: [&str; 4] = [
 ];
 
 /// Knows what objects of one kind cost.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Evaluator {
     /// The API group, empty for the core group.
     pub group: String,
@@ -25,7 +25,7 @@ pub struct Evaluator {
 }
 
 /// The kinds that cost more than one of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Kind {
     Pod,
     Service,
@@ -103,6 +103,11 @@ impl Evaluator {
         let (name, amount) = one(&self.count_name());
         footprint.usage.insert(name, amount);
         footprint
+    }
+
+    /// Whether an object costs the same whatever is in it: it can be counted without being read.
+    pub fn counts_alone(&self) -> bool {
+        self.kind == Kind::Other
     }
 
     /// Whether an update, through a subresource or with an empty one of the object itself, may cost more than before.

@@ -48,7 +48,17 @@ pub(super) fn tracks(name: &str) -> bool {
         || requested.is_some_and(|own| !is_native(name) || own.starts_with(DEVICE_CLASS))
 }
 
-pub(super) fn footprint(pod: &Pod, now: Timestamp) -> Footprint {
+/// What a pod costs at a moment, as [`Evaluator::footprint`](super::Evaluator::footprint) tells of its tree.
+pub fn footprint(pod: &Pod, now: Timestamp) -> Footprint {
+    let mut footprint = of_life(pod, now);
+    // Until it is removed, ended or not.
+    let (name, amount) = one("count/pods");
+    footprint.usage.insert(name, amount);
+    footprint
+}
+
+/// What a pod costs beside its place in the store.
+fn of_life(pod: &Pod, now: Timestamp) -> Footprint {
     let mut usage = ResourceList::default();
     if is_live(pod, now) {
         let (requests, limits) = (total::requests_charged(pod), total::limits_charged(pod));
@@ -85,6 +95,15 @@ pub fn overdue_from(pod: &Pod) -> Option<Timestamp> {
     let deleted = pod.metadata.deletion_timestamp.as_ref()?.0;
     let grace = pod.metadata.deletion_grace_period_seconds?;
     deleted.checked_add(SignedDuration::from_secs(grace)).ok()
+}
+
+/// Whether an update of a pod may have made it cheaper, or moved it from one scope to another: who counts pods has to
+/// count again.
+pub fn may_free(old: &Pod, new: &Pod, now: Timestamp) -> bool {
+    is_live(old, now) && !is_live(new, now)
+        || is_terminating(old) != is_terminating(new)
+        || total::requests_charged(old) != total::requests_charged(new)
+        || total::limits_charged(old) != total::limits_charged(new)
 }
 
 /// Whether a pod has a deadline.

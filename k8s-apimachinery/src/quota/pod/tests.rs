@@ -11,7 +11,7 @@ fn container(name: &str, requests: Value, limits: Value) -> Value {
 
 #[track_caller]
 fn check_usage(spec: Value, status: Value, usage: &str) {
-    let found = footprint(&pod(spec, status), NOW).usage;
+    let found = of_life(&pod(spec, status), NOW).usage;
     assert_eq!(found.to_string(), usage);
 }
 
@@ -89,7 +89,7 @@ fn containers_must_say_what_is_limited() {
         ],
         "initContainers": [container("i", json!({"cpu": "1"}), json!({"cpu": "1"}))],
     });
-    let found = footprint(&pod(spec.clone(), json!({})), NOW);
+    let found = of_life(&pod(spec.clone(), json!({})), NOW);
     let lacks = |limited: &[&str]| found.lacks(|name| limited.contains(&name));
     assert_eq!(
         lacks(&["limits.cpu", "pods", "requests.ephemeral-storage"]),
@@ -102,7 +102,7 @@ fn containers_must_say_what_is_limited() {
 
     let mut spoken_for = spec;
     spoken_for["resources"] = json!({"requests": {"cpu": "4"}});
-    let found = footprint(&pod(spoken_for, json!({})), NOW);
+    let found = of_life(&pod(spoken_for, json!({})), NOW);
     assert_eq!(found.lacks(|_| true), None);
 }
 
@@ -147,7 +147,35 @@ fn scopes_follow_from_the_spec() {
             priority_class: class.map(str::to_owned),
             is_cross_namespace,
         };
-        let found = footprint(&pod(spec.clone(), json!({})), NOW).scopes;
+        let found = of_life(&pod(spec.clone(), json!({})), NOW).scopes;
         assert_eq!(found, want, "{spec}");
+    }
+}
+
+#[test]
+fn every_pod_is_counted_ended_or_not() {
+    let ended = pod(json!({}), json!({"phase": "Failed"}));
+    assert_eq!(footprint(&ended, NOW).usage.to_string(), "count/pods=1");
+}
+
+#[test]
+fn what_frees_something_is_noticed() {
+    let with = |spec: Value, phase: &str| pod(spec, json!({"phase": phase}));
+    let asking =
+        |cpu: &str| json!({"containers": [container("a", json!({"cpu": cpu}), json!({}))]});
+    let old = with(asking("1"), "Running");
+    for (new, is_noticed) in [
+        (with(asking("1"), "Running"), false),
+        (with(asking("1"), "Succeeded"), true),
+        (with(asking("500m"), "Running"), true),
+        (
+            with(
+                json!({"activeDeadlineSeconds": 1, "containers": asking("1")["containers"]}),
+                "Running",
+            ),
+            true,
+        ),
+    ] {
+        assert_eq!(may_free(&old, &new, NOW), is_noticed, "{new:?}");
     }
 }
