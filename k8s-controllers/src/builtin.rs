@@ -51,6 +51,7 @@ pub fn builtins() -> &'static [Builtin] {
         "persistentvolumeclaim-protection" as "pvc-protection-controller": pvc_protection,
         "persistentvolume-protection" as "pv-protection-controller": pv_protection,
         "volumeattributesclass-protection" as "volumeattributesclass-protection-controller": vac_protection,
+        "resourcequota" as "resourcequota-controller": resource_quota,
     };
     BUILTINS
 }

@@ -61,6 +61,7 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "ConfigMap") => &core::config_map::ConfigMap,
             ("", "v1", "Endpoints") => &core::endpoints::Endpoints,
             ("", "v1", "Event") => &core::event::Event,
+            ("", "v1", "LimitRange") => &core::limit_range::LimitRange,
             ("", "v1", "Namespace") => &core::namespace::Namespace,
             ("", "v1", "Node") => &core::node::Node,
             ("", "v1", "PersistentVolume") => &core::persistent_volume::PersistentVolume,
@@ -72,6 +73,7 @@ pub fn rules(gvk: &Gvk) -> Option<&'static dyn Rules> {
             ("", "v1", "ReplicationController") => {
                 &core::replication_controller::ReplicationController
             }
+            ("", "v1", "ResourceQuota") => &core::resource_quota::ResourceQuota,
             ("", "v1", "Secret") => &core::secret::Secret,
             ("", "v1", "Service") => &core::service::Service,
             ("", "v1", "ServiceAccount") => &core::service_account::ServiceAccount,

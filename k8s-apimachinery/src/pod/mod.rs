@@ -9,6 +9,7 @@ pub mod qos;
 pub mod readiness;
 pub mod request;
 pub mod taint;
+pub mod total;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

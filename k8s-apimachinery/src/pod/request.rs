@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::{Container, Pod, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod, ResourceRequirements};
 use k8s_openapi::apimachinery::pkg::api::resource;
 
 use crate::quantity::Quantity;
@@ -172,14 +172,33 @@ pub fn is_pod_level_resource(name: &str) -> bool {
     matches!(name, "cpu" | "memory") || name.starts_with("hugepages-")
 }
 
-fn aggregate(pod: &Pod, amounts_of: impl Fn(&Container) -> Resources) -> Resources {
-    let mut total = Resources::default();
+/// What can be summed up over the containers of a pod.
+pub(super) trait Sum: Clone + Default {
+    /// Adds `other`, resource by resource.
+    fn add(&mut self, other: &Self);
+    /// Raises each resource to `other`'s amount where that is greater.
+    fn raise(&mut self, other: &Self);
+}
+
+impl Sum for Resources {
+    fn add(&mut self, other: &Self) {
+        Resources::add(self, other);
+    }
+
+    fn raise(&mut self, other: &Self) {
+        Resources::raise(self, other);
+    }
+}
+
+/// What the containers need together, or what the init phase needs if that is more.
+pub(super) fn aggregate<S: Sum>(pod: &Pod, amounts_of: impl Fn(&Container) -> S) -> S {
+    let mut total = S::default();
     let Some(spec) = &pod.spec else { return total };
     for container in &spec.containers {
         total.add(&amounts_of(container));
     }
-    let mut sidecars = Resources::default();
-    let mut peak = Resources::default();
+    let mut sidecars = S::default();
+    let mut peak = S::default();
     for container in spec.init_containers.iter().flatten() {
         let mut now = amounts_of(container);
         if is_restartable_init(container) {
@@ -196,7 +215,26 @@ fn aggregate(pod: &Pod, amounts_of: impl Fn(&Container) -> Resources) -> Resourc
 }
 
 fn container_requests(pod: &Pod, container: &Container) -> Resources {
-    let mut desired = list_of(container, |r| r.requests.as_ref());
+    let desired = list_of(container, |r| r.requests.as_ref());
+    while_resizing(pod, container, desired, |running| {
+        let held = requests_held(running);
+        held.map(Resources::from_list).collect()
+    })
+}
+
+/// What a running container requests: in fact, and as its node has agreed to.
+pub(super) fn requests_held(running: &ContainerStatus) -> impl Iterator<Item = &List> {
+    let actual = running.resources.as_ref().and_then(|r| r.requests.as_ref());
+    actual.into_iter().chain(&running.allocated_resources)
+}
+
+/// The greater of what a container shall have and what it holds.
+pub(super) fn while_resizing<S: Sum>(
+    pod: &Pod,
+    container: &Container,
+    mut desired: S,
+    held: impl Fn(&ContainerStatus) -> Vec<S>,
+) -> S {
     let Some(status) = &pod.status else {
         return desired;
     };
@@ -205,16 +243,10 @@ fn container_requests(pod: &Pod, container: &Container) -> Resources {
     let Some(running) = statuses.find(|s| s.name == container.name) else {
         return desired;
     };
-    let actual = running.resources.as_ref().and_then(|r| r.requests.as_ref());
-    let held = [actual, running.allocated_resources.as_ref()];
-    let held: Vec<_> = held
-        .into_iter()
-        .flatten()
-        .map(Resources::from_list)
-        .collect();
+    let held = held(running);
     // A resize that can never happen on this node must not block others.
     if !held.is_empty() && is_resize_infeasible(pod) {
-        desired = Resources::default();
+        desired = S::default();
     }
     for amounts in &held {
         desired.raise(amounts);
@@ -227,7 +259,8 @@ fn is_resize_infeasible(pod: &Pod) -> bool {
         .is_some_and(|c| c.status == "True" && c.reason.as_deref() == Some("Infeasible"))
 }
 
-type List = BTreeMap<String, resource::Quantity>;
+/// A resource list as the API's types have it.
+pub(crate) type List = BTreeMap<String, resource::Quantity>;
 
 fn list_of(
     container: &Container,
@@ -237,7 +270,7 @@ fn list_of(
     list.map(Resources::from_list).unwrap_or_default()
 }
 
-fn pod_level(pod: &Pod) -> Option<&ResourceRequirements> {
+pub(super) fn pod_level(pod: &Pod) -> Option<&ResourceRequirements> {
     pod.spec.as_ref()?.resources.as_ref()
 }
 

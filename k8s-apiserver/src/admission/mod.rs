@@ -13,12 +13,14 @@ mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
 mod escalation;
+mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
 mod pod_security;
 mod pod_topology_labels;
 mod priority;
+mod resource_quota;
 mod runtime_class;
 mod service_account;
 mod storage_object_in_use_protection;
@@ -41,12 +43,14 @@ pub use default_ingress_class::DefaultIngressClass;
 pub use default_storage_class::DefaultStorageClass;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
 pub use escalation::Escalation;
+pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use persistent_volume_claim_resize::PersistentVolumeClaimResize;
 pub use pod_security::{Exemptions, PodSecurity};
 pub use pod_topology_labels::PodTopologyLabels;
 pub use priority::Priority;
+pub use resource_quota::ResourceQuota;
 pub use runtime_class::RuntimeClass;
 pub use service_account::ServiceAccount;
 pub use storage_object_in_use_protection::StorageObjectInUseProtection;
@@ -137,6 +141,12 @@ pub trait Admission: Send + Sync + 'static {
     ) -> Result<Effects, ApiError> {
         Ok(Effects::default())
     }
+
+    /// Says what goes with the removal of an object, which can't be refused any more: its deletion was reviewed when it
+    /// began, its finalizers and its grace are over.
+    fn remove(&self, _review: &Review<'_>, _old: &Object) -> Effects {
+        Effects::default()
+    }
 }
 
 /// Whether a write is to a subresource of a CertificateSigningRequest.
@@ -151,6 +161,7 @@ fn is_signing_request(review: &Review<'_>, subresource: &str) -> bool {
 pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
     vec![
         Arc::new(NamespaceLifecycle),
+        Arc::new(LimitRanger),
         Arc::new(ServiceAccount),
         Arc::new(NodeRestriction),
         Arc::new(TaintNodesByCondition),
@@ -163,5 +174,6 @@ pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
         Arc::new(RuntimeClass),
         Arc::new(DefaultIngressClass),
         Arc::new(PodTopologyLabels),
+        Arc::new(ResourceQuota),
     ]
 }

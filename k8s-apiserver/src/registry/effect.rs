@@ -3,6 +3,8 @@
 use k8s_apimachinery::Object;
 use k8s_store::{Compare, Op};
 
+use super::{Stored, entry};
+
 /// Extra compares and writes, returned by strategies and admission instead of being performed. A lost race reruns the
 /// decision, never a side effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +16,15 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// Replaces another object, if it is still as it was read. A transaction writes it at most once.
+    pub fn replace(&mut self, stored: &Stored, object: &Object) {
+        let key = stored.key.clone();
+        let value = entry::encode(object);
+        self.compares
+            .push(Compare::Modified(key.clone(), stored.modified));
+        self.ops.push(Op::Put { key, value });
+    }
+
     /// Adds all of `other`.
     pub fn extend(&mut self, other: Effects) {
         self.compares.extend(other.compares);

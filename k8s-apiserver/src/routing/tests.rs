@@ -10,6 +10,7 @@ mod list_watch;
 mod patch;
 mod priority;
 mod protobuf;
+mod quota;
 mod service;
 mod subresource;
 mod version;

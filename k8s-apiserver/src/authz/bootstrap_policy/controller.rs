@@ -3,8 +3,8 @@
 
 use super::certificate;
 use super::rule::{
-    ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, GET, POLICY, READ, Rule,
-    STORAGE, UPDATE, Words, may,
+    ALL, APPS, CHANGE, COORDINATION, CORE, CREATE, DISCOVERY, EVENTS, FOLLOW, GET, POLICY, READ,
+    Rule, STORAGE, UPDATE, Words, may,
 };
 
 /// What a controller needs to put finalizers on and take them off.
@@ -139,6 +139,15 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
             EVENTS,
             may(READ, CORE, &["persistentvolumeclaims", "persistentvolumes"]),
             may(HOLD, STORAGE, &["volumeattributesclasses"]),
+        ],
+    ),
+    (
+        "resourcequota-controller",
+        // Any object may be counted.
+        &[
+            EVENTS,
+            may(FOLLOW, ALL, ALL),
+            may(UPDATE, CORE, &["resourcequotas/status"]),
         ],
     ),
     (

@@ -182,6 +182,18 @@ fn controllers_write_what_they_control() {
 }
 
 #[test]
+fn whoever_counts_sees_all_and_writes_what_was_counted() {
+    check(
+        controller("resourcequota-controller"),
+        "+ GET /apis/example.com/v1/namespaces/a/widgets
+         + GET /api/v1/pods?watch=1
+         + PUT /api/v1/namespaces/a/resourcequotas/q/status
+         - PUT /api/v1/namespaces/a/resourcequotas/q
+         - GET /api/v1/namespaces/a/secrets/s",
+    );
+}
+
+#[test]
 fn the_informer_hub_reads_and_writes_nothing() {
     check(
         Identity::new("system:informer-hub"),

@@ -113,7 +113,12 @@ impl Registry {
             old: Some(old),
             new: None,
         };
-        write.resource.strategy.effects(&mut change, &self.view())
+        let mut effects = write.resource.strategy.effects(&mut change, &self.view())?;
+        let review = write.review(self, Operation::Delete, write.name, Some(old));
+        for plugin in self.admission() {
+            effects.extend(plugin.remove(&review, old));
+        }
+        Ok(effects)
     }
 
     /// Notes who owns which fields.

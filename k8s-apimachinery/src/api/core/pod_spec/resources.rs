@@ -9,6 +9,7 @@ use crate::api::edit::Edit;
 use crate::api::field::Field;
 use crate::name;
 use crate::quantity::Quantity;
+use crate::resource_name::{is_of_containers, may_overcommit};
 
 /// Requests what is limited but not requested. Pods only: templates keep what was written.
 pub(in crate::api::core) fn request_what_is_limited(container: &mut Map<String, Value>) {
@@ -28,7 +29,7 @@ pub(in crate::api::core) fn request_what_is_limited(container: &mut Map<String, 
 pub(super) fn check_container(resources: &Field, pod_claims: &Field) {
     check_both(
         resources,
-        is_container_resource,
+        is_of_containers,
         "must be a standard resource for containers",
     );
     for claim in resources.get("claims").items() {
@@ -261,18 +262,8 @@ fn text<'v>(amount: &Field<'_, 'v>) -> &'v str {
     amount.str()
 }
 
-fn is_container_resource(name: &str) -> bool {
-    matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-")
-}
-
 fn is_pod_resource(name: &str) -> bool {
     crate::pod::request::is_pod_level_resource(name)
-}
-
-/// Whether less may be requested than is limited: not for huge pages and extended resources.
-fn may_overcommit(name: &str) -> bool {
-    let is_native = !name.contains('/') || name.contains("kubernetes.io/");
-    is_native && !name.starts_with("hugepages-")
 }
 
 #[cfg(test)]
