@@ -33,7 +33,7 @@ impl Corpus {
             .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
             .collect();
         files.sort();
-        let texts = files.iter().map(|path| fs::read_to_string(path));
+        let texts = files.iter().map(fs::read_to_string);
         let texts = texts.map(|text| text.expect("a sample can be read"));
         let samples = texts.flat_map(|text| {
             let documents = text.split("\n---\n").map(|text| sample(text.as_bytes()));

@@ -96,7 +96,7 @@ fn check_item(item: &Field, kind: &str) {
     for bound in BOUNDS {
         let amounts = item.get(bound);
         if kind == "Pod" && bound.starts_with("default") {
-            if amounts.len() > 0 {
+            if !amounts.is_empty() {
                 amounts.forbidden("may not be specified when `type` is 'Pod'");
             }
             continue;

@@ -29,7 +29,7 @@ async fn enter(flow: &FlowControl, user: &str) -> Entry {
 }
 
 async fn seat(flow: &FlowControl, user: &str) -> Seat {
-    enter(flow, user).await.outcome.ok().expect("there is room")
+    enter(flow, user).await.outcome.expect("there is room")
 }
 
 fn is_idle(flow: &FlowControl) -> bool {

@@ -53,7 +53,7 @@ pub(super) struct Quantities;
 
 impl Target for Quantities {
     fn generate(&mut self, dice: &mut Dice) -> Vec<u8> {
-        let mut texts = vec![one(dice), one(dice)];
+        let mut texts = [one(dice), one(dice)];
         if dice.one_in(3) {
             mutate::mutate(dice, &mut texts[0], &WORDS);
         }

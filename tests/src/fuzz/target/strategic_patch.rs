@@ -58,7 +58,7 @@ fn direct(dice: &mut Dice, patch: &mut Value) {
     match patch {
         Value::Array(list) if !list.is_empty() => {
             let at = dice.below(list.len());
-            return direct(dice, &mut list[at]);
+            direct(dice, &mut list[at])
         }
         Value::Object(map) => {
             let key = map
