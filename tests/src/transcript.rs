@@ -36,7 +36,12 @@ impl Step {
 
     /// Whether the page promises an error.
     fn fails(&self) -> bool {
-        let is_error = |line: &String| line.starts_with("Error ") || line.starts_with("error: ");
+        let is_error = |line: &String| {
+            let begins = |word| line.starts_with(word);
+            begins("Error ")
+                || begins("error: ")
+                || begins("The ") && line.contains(" is invalid: ")
+        };
         self.output.iter().any(is_error)
     }
 }

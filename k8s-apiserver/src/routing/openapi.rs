@@ -58,8 +58,11 @@ impl OpenApi {
                 Ok(respond(headers, index(&groups), JSON, None))
             }
             None if document == "v2" => {
-                let [protobuf, dotted] = message::MEDIA_TYPES;
-                let media_type = negotiate(headers, &[JSON, protobuf, dotted])?;
+                let [asked_for, protobuf] = message::MEDIA_TYPES;
+                let media_type = match negotiate(headers, &[JSON, asked_for, protobuf])? {
+                    JSON => JSON,
+                    _ => protobuf,
+                };
                 let rows: Vec<KindRow> = groups.values().flatten().cloned().collect();
                 // Another form of the same has another tag.
                 let hash = match media_type {

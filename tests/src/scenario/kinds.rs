@@ -208,7 +208,12 @@ impl Kind {
             while !names.insert(distinct.clone()) {
                 distinct = format!("{name}-{}", names.len() + 1);
             }
-            object["metadata"]["name"] = distinct.into();
+            let metadata = &mut object["metadata"];
+            metadata["name"] = distinct.into();
+            // The server gives it another, by which the next writes know it.
+            if let Some(metadata) = metadata.as_object_mut() {
+                metadata.remove("uid");
+            }
             object
         })
     }

@@ -6,7 +6,8 @@
 use k8s_apimachinery::scheme::{codec, protobuf::Backwards};
 use serde_json::{Map, Value};
 
-/// The media types of the form. The second is for clients that can't read the first, which no standard allows.
+/// The media types of the form. Clients ask for the first, whose name breaks the rules of such names, so that Go's can't
+/// read it in an answer: the second is what is answered, whatever was asked for.
 pub(super) const MEDIA_TYPES: [&str; 2] = [
     "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",

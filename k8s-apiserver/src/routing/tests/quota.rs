@@ -230,6 +230,11 @@ async fn an_update_is_charged_what_it_costs_more() {
         .await
         .ok();
 
+    let class =
+        json!({ "metadata": { "name": "s" }, "provisioner": "p", "allowVolumeExpansion": true });
+    api.post("/apis/storage.k8s.io/v1/storageclasses", class)
+        .await
+        .ok();
     let mut bound = claim("c", "2Gi");
     bound["spec"]["storageClassName"] = json!("s");
     api.post(CLAIMS, bound).await.ok();
