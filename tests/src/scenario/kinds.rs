@@ -128,15 +128,32 @@ fn make(cluster: &Cluster, kinds: &[Kind], directory: &Path) -> Result<()> {
         cluster.sh(&format!(
             "kubectl label namespace {namespace} resource.kubernetes.io/admin-access=true --overwrite"
         ))?;
+        // The one that every namespace gets from a controller, and the one that pods name.
+        for account in ["default", "account"] {
+            cluster.sh(&format!(
+                "kubectl create serviceaccount {account} --namespace {namespace}"
+            ))?;
+        }
     }
+    cluster.sh("kubectl create -f tests/testdata/classes.yaml")?;
     let stored = |kind: &&Kind| kind.serves("create") && kind.serves("list");
     let objects = kinds.iter().filter(stored).flat_map(Kind::distinct);
-    let mut waiting: Vec<Value> = objects.collect();
-    // Some need others to be there first.
+    let file = directory.join("object.json");
+    let (bounds, others) =
+        objects.partition(|object| BOUNDS.iter().any(|kind| object["kind"] == *kind));
+    make_all(cluster, others, &file)?;
+    make_all(cluster, bounds, &file)
+}
+
+/// Kinds whose objects bound what others may be, and so come last.
+const BOUNDS: [&str; 2] = ["LimitRange", "ResourceQuota"];
+
+/// Makes objects of which some need others to be there first.
+fn make_all(cluster: &Cluster, mut waiting: Vec<Value>, file: &Path) -> Result<()> {
     loop {
         let mut refused = Vec::new();
         for object in &waiting {
-            if let Err(error) = make_one(cluster, object, &directory.join("object.json")) {
+            if let Err(error) = make_one(cluster, object, file) {
                 refused.push((object.clone(), error));
             }
         }

@@ -35,6 +35,7 @@ const fn row<K: Resource + JsonSchema>() -> Row {
 
 static KINDS: &[Row] = &[
     row::<core::v1::Binding>(),
+    row::<core::v1::ComponentStatus>(),
     row::<core::v1::ConfigMap>(),
     row::<core::v1::Endpoints>(),
     row::<core::v1::Event>(),

@@ -49,14 +49,14 @@ impl Explained {
             }
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    let path = match path {
+                    let below = match path {
                         "" => name.clone(),
                         parent => format!("{parent}.{name}"),
                     };
-                    match self.fields.contains(&path) {
-                        true => self.walk(value, &path, missing),
-                        false if self.is_in_map(&path) => (),
-                        false => missing.push(path),
+                    match self.fields.contains(&below) {
+                        true => self.walk(value, &below, missing),
+                        false if self.is_map(path) => (),
+                        false => missing.push(below),
                     }
                 }
             }
@@ -64,11 +64,10 @@ impl Explained {
         }
     }
 
-    /// Whether what this belongs to is a map, or an object of no known form, whose keys are anybody's.
-    fn is_in_map(&self, path: &str) -> bool {
-        let (parent, _) = path.rsplit_once('.').unwrap_or_default();
-        let inside = format!("{parent}.");
-        self.maps.contains(parent) && !self.fields.iter().any(|field| field.starts_with(&inside))
+    /// Whether this is a map, or an object of no known form, whose keys are anybody's.
+    fn is_map(&self, path: &str) -> bool {
+        let inside = format!("{path}.");
+        self.maps.contains(path) && !self.fields.iter().any(|field| field.starts_with(&inside))
     }
 }
 
@@ -86,7 +85,7 @@ mod tests {
     fn what_is_set_and_not_explained_is_missing() {
         let explained = Explained::parse(TEXT);
         let object = json!({
-            "metadata": { "labels": { "a": "b" } },
+            "metadata": { "labels": { "example.com/a": "b" } },
             "spec": { "containers": [{ "name": "c" }, { "image": "i" }], "other": 1 },
         });
         assert_eq!(
