@@ -198,8 +198,10 @@ fn check(cluster: &Cluster, kind: &Kind, kubectl: &Path) -> Result<()> {
         }
         compare(resource, &page)?;
     }
+    // With a version, kubectl takes what is behind a dot for a field.
+    let plural = resource.split('.').next().unwrap_or_default();
     let explain = format!(
-        "explain {resource} --api-version={} --recursive",
+        "explain {plural} --api-version={} --recursive",
         kind.api_version
     );
     let text = cluster.sh(&format!("{kubectl} {explain}"))?;
