@@ -38,6 +38,8 @@ pub(crate) fn run() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("cluster");
     let options = ["--node", "none", "--store", "memory", "--without", WITHOUT];
+    // The address is shown, so it must be the same in every lane.
+    let options = [&options[..], &["--advertise-address", "192.0.2.10"]].concat();
     let mut cluster = Cluster::start(&data, &options)?;
     let clients = [setting("KUBECTL_32")?, setting("KUBECTL")?];
     let kinds = kinds(&cluster)?;

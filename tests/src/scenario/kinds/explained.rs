@@ -25,7 +25,8 @@ impl Explained {
             parents.truncate((indent / 2).saturating_sub(1));
             parents.push(name.to_owned());
             let path = parents.join(".");
-            if kind.starts_with("<map[") || kind.starts_with("<Object>") {
+            let has_any_keys = ["<map[", "<Object>", "<RawExtension>"];
+            if has_any_keys.iter().any(|each| kind.starts_with(each)) {
                 explained.maps.insert(path.clone());
             }
             explained.fields.insert(path);
@@ -49,18 +50,35 @@ impl Explained {
             }
             Value::Object(fields) => {
                 for (name, value) in fields {
+                    if self.maps.contains(path) {
+                        // Of a map of objects each is explained alike, of others none.
+                        if !self.is_map(path) {
+                            self.walk_item(value, path, missing);
+                        }
+                        continue;
+                    }
                     let below = match path {
                         "" => name.clone(),
                         parent => format!("{parent}.{name}"),
                     };
                     match self.fields.contains(&below) {
                         true => self.walk(value, &below, missing),
-                        false if self.is_map(path) => (),
                         false => missing.push(below),
                     }
                 }
             }
             _ => (),
+        }
+    }
+
+    /// The fields of an object in a map, which are explained right below the map.
+    fn walk_item(&self, item: &Value, path: &str, missing: &mut Vec<String>) {
+        for (name, value) in item.as_object().into_iter().flatten() {
+            let below = format!("{path}.{name}");
+            match self.fields.contains(&below) {
+                true => self.walk(value, &below, missing),
+                false => missing.push(below),
+            }
         }
     }
 
