@@ -7,20 +7,16 @@ mod kinds;
 mod message;
 mod operation;
 mod schema;
+mod shelf;
 mod structure;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    io::{Read, Write},
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
+use self::shelf::{Document, Shelf};
 use crate::{
     ApiError, RequestInfo, Response, body, handler,
     registry::{KindRow, Resources},
@@ -29,8 +25,7 @@ use crate::{
 /// Answers `/openapi/v2` and `/openapi/v3`, and keeps what it made.
 #[derive(Debug, Default)]
 pub(super) struct OpenApi {
-    /// By path and hash, gzipped.
-    documents: Mutex<HashMap<(String, String), Bytes>>,
+    shelf: Shelf,
 }
 
 /// The two dialects. They differ in where schemas lie and in what may stand beside a reference.
@@ -55,7 +50,10 @@ impl OpenApi {
         match document.split_once('/') {
             None if document == "v3" => {
                 negotiate(headers, &[JSON])?;
-                Ok(respond(headers, index(&groups), JSON, None))
+                let mut response = Response::new(body::full(self.index(&groups)?));
+                let json = HeaderValue::from_static(JSON);
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+                Ok(response)
             }
             None if document == "v2" => {
                 let [asked_for, protobuf] = message::MEDIA_TYPES;
@@ -64,12 +62,7 @@ impl OpenApi {
                     _ => protobuf,
                 };
                 let rows: Vec<KindRow> = groups.values().flatten().cloned().collect();
-                // Another form of the same has another tag.
-                let hash = match media_type {
-                    JSON => hash_of(&rows),
-                    _ => format!("{}-PB", hash_of(&rows)),
-                };
-                let document = self.document(media_type, &hash, headers, || {
+                let document = self.shelf.document(media_type, &rows, || {
                     let groups: Vec<_> = groups.iter().collect();
                     let tree = swagger(&groups);
                     match media_type {
@@ -77,22 +70,19 @@ impl OpenApi {
                         _ => message::encode(&tree).map_err(ApiError::internal),
                     }
                 })?;
-                Ok(respond(headers, document, media_type, Some(&hash)))
+                respond(headers, &document, media_type)
             }
             Some(("v3", path)) => {
                 negotiate(headers, &[JSON])?;
                 let rows = groups.get(path).ok_or(ApiError::NoSuchResource)?;
-                let hash = hash_of(rows);
+                let document = self.group_version(path, rows)?;
                 // The hash is part of the path that the index gave out, so the document never changes. Who has an old
                 // one is sent to the new.
                 match info.param("hash") {
-                    Some(known) if known != hash => return moved(path, &hash),
+                    Some(known) if known != document.hash => return moved(path, &document.hash),
                     _ => {}
                 }
-                let document = self.document(path, &hash, headers, || {
-                    Ok(open_api(path, rows).to_string().into_bytes())
-                })?;
-                let mut response = respond(headers, document, JSON, Some(&hash));
+                let mut response = respond(headers, &document, JSON)?;
                 if info.param("hash").is_some() {
                     let forever = HeaderValue::from_static("public, immutable");
                     response
@@ -105,70 +95,42 @@ impl OpenApi {
         }
     }
 
-    /// A kept document, or a new one; compressed if the client takes it so.
-    fn document(
-        &self,
-        path: &str,
-        hash: &str,
-        headers: &HeaderMap,
-        make: impl FnOnce() -> Result<Vec<u8>, ApiError>,
-    ) -> Result<Document, ApiError> {
-        let key = (path.to_owned(), hash.to_owned());
-        let kept = self.lock().get(&key).cloned();
-        let gzipped = match kept {
-            Some(gzipped) => gzipped,
-            None => {
-                let gzipped = gzip(&make()?).map_err(ApiError::internal)?;
-                let mut documents = self.lock();
-                documents.retain(|(other, _), _| other != path);
-                documents.insert(key, gzipped.clone());
-                gzipped
-            }
-        };
-        if handler::accepts_gzip(headers) {
-            return Ok(Document {
-                bytes: gzipped,
-                gzipped: true,
-            });
+    /// The index: one path per group and version, each with the hash of its document. So the first who asks waits for
+    /// all of them to be made.
+    fn index(&self, groups: &BTreeMap<String, Vec<KindRow>>) -> Result<Bytes, ApiError> {
+        let mut paths = Map::new();
+        for (path, rows) in groups {
+            let url = url(path, &self.group_version(path, rows)?.hash);
+            paths.insert(path.clone(), json!({ "serverRelativeURL": url }));
         }
-        let mut plain = Vec::with_capacity(gzipped.len() * 8);
-        GzDecoder::new(&*gzipped)
-            .read_to_end(&mut plain)
-            .map_err(ApiError::internal)?;
-        Ok(Document {
-            bytes: Bytes::from(plain),
-            gzipped: false,
+        Ok(json!({ "paths": paths }).to_string().into())
+    }
+
+    fn group_version(&self, path: &str, rows: &[KindRow]) -> Result<Document, ApiError> {
+        self.shelf.document(path, rows, || {
+            Ok(open_api(path, rows).to_string().into_bytes())
         })
     }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(String, String), Bytes>> {
-        self.documents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Bytes to be sent.
-struct Document {
-    bytes: Bytes,
-    gzipped: bool,
-}
-
-/// The document, or `304` if the client has it.
+/// The document, compressed if the client takes it so, or `304` if the client has it.
 fn respond(
     request: &HeaderMap,
-    document: Document,
+    document: &Document,
     media_type: &'static str,
-    etag: Option<&str>,
-) -> Response {
-    let etag = etag.map(|etag| format!("\"{etag}\""));
-    let is_known = etag.as_ref().is_some_and(|etag| {
-        let known = texts(request, header::IF_NONE_MATCH);
-        known.split(',').any(|tag| tag.trim() == etag)
-    });
-    let mut response = match is_known {
-        true => Response::new(body::empty()),
-        false => Response::new(body::full(document.bytes)),
+) -> Result<Response, ApiError> {
+    let etag = format!("\"{}\"", document.hash);
+    let is_known = texts(request, header::IF_NONE_MATCH)
+        .split(',')
+        .any(|tag| tag.trim() == etag);
+    let is_gzipped = handler::accepts_gzip(request);
+    let mut response = match (is_known, is_gzipped) {
+        (true, _) => Response::new(body::empty()),
+        (false, true) => Response::new(body::full(document.gzipped())),
+        (false, false) => {
+            let plain = document.plain().map_err(ApiError::internal)?;
+            Response::new(body::full(plain))
+        }
     };
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -177,13 +139,12 @@ fn respond(
     let vary = HeaderValue::from_static("Accept-Encoding, Accept");
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::VARY, vary);
-    if document.gzipped && !is_known {
+    if is_gzipped && !is_known {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
-        headers.insert(header::ETAG, etag);
-    }
-    response
+    let etag = HeaderValue::from_str(&etag).map_err(ApiError::internal)?;
+    headers.insert(header::ETAG, etag);
+    Ok(response)
 }
 
 /// Where a document is now.
@@ -199,22 +160,6 @@ fn url(path: &str, hash: &str) -> String {
     format!("/openapi/v3/{path}?hash={hash}")
 }
 
-/// The index: one path per group and version, each with the hash of its content.
-fn index(groups: &BTreeMap<String, Vec<KindRow>>) -> Document {
-    let paths: Map<String, Value> = groups
-        .iter()
-        .map(|(path, rows)| {
-            let url = url(path, &hash_of(rows));
-            (path.clone(), json!({ "serverRelativeURL": url }))
-        })
-        .collect();
-    let bytes = Bytes::from(json!({ "paths": paths }).to_string());
-    Document {
-        bytes,
-        gzipped: false,
-    }
-}
-
 /// The rows by `api/v1`, `apis/apps/v1`.
 fn group_versions(resources: &Resources) -> BTreeMap<String, Vec<KindRow>> {
     let mut groups: BTreeMap<String, Vec<KindRow>> = BTreeMap::new();
@@ -228,17 +173,6 @@ fn group_versions(resources: &Resources) -> BTreeMap<String, Vec<KindRow>> {
         }
     }
     groups
-}
-
-/// What a document depends on: the rows, and the texts that this build carries.
-fn hash_of(rows: &[KindRow]) -> String {
-    let mut hash = Sha256::new();
-    hash.update(env!("CARGO_PKG_VERSION"));
-    hash.update(format!("{rows:?}"));
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect()
 }
 
 fn open_api(path: &str, rows: &[KindRow]) -> Value {
@@ -271,12 +205,6 @@ fn swagger(groups: &[(&String, &Vec<KindRow>)]) -> Value {
 
 fn information() -> Value {
     json!({ "title": "Kubernetes", "version": "v1.37.0" })
-}
-
-fn gzip(document: &[u8]) -> std::io::Result<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(document)?;
-    encoder.finish().map(Bytes::from)
 }
 
 const JSON: &str = "application/json";
