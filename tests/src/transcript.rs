@@ -39,6 +39,7 @@ impl Step {
         let is_error = |line: &String| {
             let begins = |word| line.starts_with(word);
             begins("Error ")
+                || begins("Error: ")
                 || begins("error: ")
                 || begins("The ") && line.contains(" is invalid: ")
         };

@@ -41,6 +41,14 @@ pub(crate) fn version(release: &Path, minor: &str) -> Result<PathBuf> {
     Ok(kubectl)
 }
 
+/// The path of the `helm` that came with a `kubectl`.
+pub(crate) fn helm(kubectl: &Path) -> Result<PathBuf> {
+    let helm = kubectl.parent().and_then(Path::parent);
+    let helm = helm.map(|directory| directory.join("helm/helm"));
+    let helm = helm.filter(|helm| helm.exists());
+    helm.with_context(|| format!("no helm came with {}", kubectl.display()))
+}
+
 /// The one entry of a directory whose name contains `part`, looking one level deeper if needed.
 fn find(directory: &Path, part: &str) -> Result<PathBuf> {
     let mut paths: Vec<PathBuf> = fs::read_dir(directory)?

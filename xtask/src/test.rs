@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::Args;
 
-use crate::{build, etcd, install, kubectl, lane::Lane, run};
+use crate::{build, etcd, install, kubectl, lane::Lane, python, run};
 
 /// Options of `test`.
 #[derive(Args)]
@@ -64,7 +64,9 @@ fn end_to_end(scenarios: &[String]) -> Result<()> {
     command.env("CLUSTER", build::release().join("cluster"));
     command
         .env("IMAGES", images)
+        .env("HELM", kubectl::helm(&kubectl)?)
         .env("KUBECTL", kubectl)
+        .env("PYTHON_CLIENT", python::client(&build::release())?)
         .env("ROOT", run::root());
     for minor in kubectl::OLDER {
         let kubectl = kubectl::version(&build::release(), minor)?;

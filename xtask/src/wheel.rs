@@ -26,6 +26,23 @@ pub(crate) fn unpack(package: &str, directory: &Path) -> Result<()> {
     unzip(&wheel, directory)
 }
 
+/// Installs a package, `name==version`, and what it needs into a directory of their own.
+pub(crate) fn install(package: &str, directory: &Path) -> Result<()> {
+    ensure_pip()?;
+    run::check(
+        Command::new("python3")
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--root-user-action=ignore",
+            ])
+            .arg("--target")
+            .args([directory.as_os_str(), package.as_ref()]),
+    )
+}
+
 /// Unpacks an archive.
 pub(crate) fn unzip(archive: &Path, directory: &Path) -> Result<()> {
     run::check(

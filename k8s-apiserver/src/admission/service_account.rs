@@ -3,6 +3,8 @@
 mod reference;
 mod volume;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use k8s_apimachinery::{Object, Value};
 
@@ -13,6 +15,11 @@ use crate::{ApiError, registry::Effects};
 const MIRROR: &str = "kubernetes.io/config.mirror";
 /// The annotation of accounts whose pods may refer to no secrets but those of the account.
 const ENFORCE: &str = "kubernetes.io/enforce-mountable-secrets";
+
+/// A controller makes this account some moments after its namespace, and who makes both a namespace and pods in it should
+/// not have to know: so it is waited for, ten times as long as this.
+const DEFAULT: &str = "default";
+const INTERVAL: Duration = Duration::from_millis(150);
 
 /// Names the namespace's `default` account where a pod names none, mounts a token of the account, adds
 /// its pull secrets, and refuses accounts that don't exist.
@@ -38,10 +45,10 @@ impl Admission for ServiceAccount {
         let old_path = ["spec", "serviceAccount"];
         let said = |path| pod.str(path).filter(|name| !name.is_empty());
         let name = said(&path).or_else(|| said(&old_path));
-        let name = name.unwrap_or("default").to_owned();
+        let name = name.unwrap_or(DEFAULT).to_owned();
         pod.set(&path, name.as_str().into());
         pod.set(&old_path, name.as_str().into());
-        let account = account(review, &name)?;
+        let account = awaited(review, &name).await?;
         if automounts(&account, pod) {
             volume::mount(pod, &*review.view.config().environment);
         }
@@ -113,6 +120,19 @@ fn refuse_mirror(review: &Review<'_>, pod: &Object) -> Result<(), ApiError> {
         );
     }
     Ok(())
+}
+
+/// The account, if need be after a while.
+async fn awaited(review: &Review<'_>, name: &str) -> Result<Object, ApiError> {
+    let mut found = account(review, name);
+    for _ in 0..10 {
+        if found.is_ok() || name != DEFAULT {
+            break;
+        }
+        tokio::time::sleep(INTERVAL).await;
+        found = account(review, name);
+    }
+    found
 }
 
 fn account(review: &Review<'_>, name: &str) -> Result<Object, ApiError> {

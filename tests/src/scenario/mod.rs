@@ -1,6 +1,7 @@
 //! The scenarios, each a story of its own on a fresh data directory.
 
 mod bad_input;
+mod clients;
 mod failure;
 mod hollow;
 mod identity;
@@ -30,4 +31,5 @@ pub(crate) const ALL: &[Scenario] = &[
     ("pod", pod::run),
     ("shared-store", shared_store::run),
     ("stream", stream::run),
+    ("clients", clients::run),
 ];

@@ -222,3 +222,18 @@ async fn an_account_that_is_not_there_runs_nothing() {
         )
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_default_account_is_waited_for_and_not_for_ever() {
+    let cluster = Cluster::of(ApiServer::builder(Arc::new(MemoryStore::new()))).await;
+    let refused = cluster.pod(json!({})).await.unwrap_err();
+    assert!(refused.ends_with("serviceaccount \"default\" not found"));
+    let account = async {
+        tokio::time::sleep(super::INTERVAL).await;
+        let object = json!({ "metadata": { "name": "default" } });
+        cluster.post(ACCOUNTS, object).await
+    };
+    let (pod, account) = tokio::join!(cluster.pod(json!({})), account);
+    account.unwrap();
+    assert_eq!(pod.unwrap()["spec"]["serviceAccountName"], "default");
+}

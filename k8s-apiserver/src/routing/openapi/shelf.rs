@@ -67,7 +67,7 @@ impl Shelf {
 
 impl Document {
     fn new(bytes: &[u8]) -> std::io::Result<Self> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(bytes)?;
         Ok(Document {
             hash: hash_of(bytes),
