@@ -268,6 +268,11 @@ impl Pki {
         self.kubeconfig_for("kubernetes-admin", &self.admin, server_url)
     }
 
+    /// A kubeconfig that tells whom to trust, and lets nobody in: what `kube-public/cluster-info` holds.
+    pub fn cluster_info(&self, server_url: &str) -> String {
+        kubeconfig::cluster_info(server_url, self.ca_pem())
+    }
+
     /// A kubeconfig for any user with a credential of this cluster.
     pub fn kubeconfig_for(&self, user: &str, credential: &Credential, server_url: &str) -> String {
         kubeconfig::kubeconfig(server_url, self.ca_pem(), user, credential)

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+pub mod certificate;
 mod config;
 pub mod cri;
 mod error;

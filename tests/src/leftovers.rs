@@ -18,7 +18,7 @@ impl Footprint {
             }
         }
         for line in output("iptables-save", &[])?.lines() {
-            if line.starts_with(":KUBE-") || line.starts_with("-A ") {
+            if line.starts_with(":KUBE-") || line.starts_with(":K8S-") || line.starts_with("-A ") {
                 let rule = line.split(" [").next().unwrap_or(line);
                 found.insert(format!("rule {rule}"));
             }

@@ -2,10 +2,14 @@
 
 use std::{os::unix::process::CommandExt, path::PathBuf, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{build, etcd, install, run};
+use crate::{
+    build, etcd, install,
+    machine::{self, Machines},
+    run,
+};
 
 /// Where a cluster keeps its state unless told otherwise.
 fn default_data_dir() -> PathBuf {
@@ -31,6 +35,9 @@ pub(crate) struct Up {
     /// cri, hollow, hollow:N or none [default: cri as root, else hollow]
     #[arg(long)]
     node: Option<String>,
+    /// Real nodes: those beyond the first get machines of their own, in network namespaces
+    #[arg(long, default_value = "1", value_parser = machine::count)]
+    nodes: u8,
     /// embedded, memory, etcd=URL[,URL], or etcd for one of the cluster's own, which anyone on this
     /// machine can reach
     #[arg(long, default_value = "embedded")]
@@ -53,11 +60,24 @@ impl Up {
                 "hollow".into()
             }
         };
+        if self.nodes > 1 && node != "cri" {
+            bail!(
+                "--nodes is for real ones, which need root; simulated ones: --node hollow:{}",
+                self.nodes
+            );
+        }
         let mut command;
         if node == "cri" {
             install::ensure(&[install::NODE])?;
-            command = Command::new(build::cluster()?);
-            command.arg("--image-dir").arg(build::images()?);
+            let (program, images) = (build::cluster()?, build::images()?);
+            command = Command::new(&program);
+            command.arg("--image-dir").arg(&images);
+            if self.nodes > 1 {
+                let machines = Machines::of(&self.data_dir);
+                let token = machines.start(self.nodes, &program, &images, self.port)?;
+                command.args(["--token", &token]);
+                command.args(["--advertise-address", &Machines::address()]);
+            }
         } else {
             command = Command::new(build::cluster()?);
         }
@@ -101,7 +121,9 @@ pub(crate) struct Down {
 impl Down {
     pub(crate) fn run(self) -> Result<()> {
         if self.data_dir.exists() {
-            let mut command = Command::new(build::cluster()?);
+            let program = build::cluster()?;
+            Machines::of(&self.data_dir).stop(&program)?;
+            let mut command = Command::new(program);
             run::check(
                 command
                     .arg("--teardown")

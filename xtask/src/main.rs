@@ -13,6 +13,7 @@ mod image;
 mod install;
 mod kubectl;
 mod lane;
+mod machine;
 mod python;
 mod run;
 mod test;

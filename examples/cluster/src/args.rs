@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, str::FromStr};
 
 use clap::{Parser, ValueEnum};
 
+use crate::{network, token::Token};
+
 /// A Kubernetes cluster in one process.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cluster", version)]
@@ -41,6 +43,15 @@ pub(crate) struct Args {
     /// Address at which pods reach the API [default: the one of the default route]
     #[arg(long, value_name = "IP")]
     pub(crate) advertise_address: Option<IpAddr>,
+    /// Be a node of the cluster whose API is there, and run no control plane
+    #[arg(long, value_name = "https://HOST:PORT")]
+    pub(crate) join: Option<String>,
+    /// Bootstrap token: lets this machine join; without --join, lets others
+    #[arg(long, value_name = "ID.SECRET")]
+    pub(crate) token: Option<Token>,
+    /// This machine's name as a node [default: its host name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node_name: Option<String>,
     /// Parts to leave out, so that a stock component can take their place
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
     pub(crate) without: Vec<Part>,
@@ -51,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", requires = "audit_policy_file")]
     pub(crate) audit_log_path: Option<PathBuf>,
     /// Write all objects of the embedded store to this file, also of a running cluster, and exit
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["restore", "teardown"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["restore", "teardown", "join"])]
     pub(crate) backup: Option<PathBuf>,
     /// Fill the embedded store of a new DATA_DIR from a backup, and exit
     #[arg(long, value_name = "FILE", conflicts_with = "teardown")]
@@ -62,6 +73,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// What this machine is called as a node.
+    pub(crate) fn node_name(&self) -> String {
+        self.node_name.clone().unwrap_or_else(network::host_name)
+    }
+
     /// Whether a part is to run.
     pub(crate) fn with(&self, part: Part) -> bool {
         !self
@@ -161,6 +177,10 @@ mod tests {
             "/p",
             "--audit-log-path",
             "-",
+            "--token",
+            "abcdef.0123456789abcdef",
+            "--node-name",
+            "n1",
         ])
         .unwrap();
         assert_eq!(args.node, NodeKind::Hollow(3));
@@ -184,6 +204,9 @@ mod tests {
     fn nonsense_is_refused() {
         for node in ["hollow:0", "hollow:x", "docker", ""] {
             assert!(node.parse::<NodeKind>().is_err(), "{node}");
+        }
+        for token in ["", "abcdef", "abcdef.0123", "ABCDEF.0123456789abcdef"] {
+            assert!(token.parse::<Token>().is_err(), "{token}");
         }
         for store in ["etcd", "etcd=", "redis"] {
             assert!(store.parse::<StoreKind>().is_err(), "{store}");

@@ -116,6 +116,10 @@ fn controllers(mut manager: Manager, server: &ApiServer, trust: &Trust) -> Manag
     manager = manager.with("csrsigning", |ctx| {
         k8s_controllers::certificates::sign::run(context(ctx), authority)
     });
+    let context = as_account(k8s_controllers::certificates::approve_serving::ACCOUNT);
+    manager = manager.with("csrapproving-serving", |ctx| {
+        k8s_controllers::certificates::approve_serving::run(context(ctx))
+    });
     // As in Kubernetes, this one is no account, but the controller manager itself.
     let (tokens, ca) = (trust.tokens.clone(), trust.ca.clone());
     manager.with("token", |ctx| k8s_controllers::token::run(ctx, tokens, ca))

@@ -28,6 +28,14 @@ pub(crate) fn informer_hub() -> Identity {
     }
 }
 
+/// Sets the cluster up.
+pub(crate) fn administrator() -> Identity {
+    Identity {
+        user: User::new("kubernetes-admin").in_group("kubeadm:cluster-admins"),
+        program: "cluster",
+    }
+}
+
 /// A built-in controller, by its service account.
 pub(crate) fn controller(account: &str) -> Identity {
     Identity {

@@ -54,6 +54,11 @@ impl Layout {
         self.root.join("containerd")
     }
 
+    /// The certificates of a node that joined.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.root.join("certificates")
+    }
+
     pub(crate) fn cni(&self) -> PathBuf {
         self.root.join("cni")
     }

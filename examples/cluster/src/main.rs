@@ -1,14 +1,16 @@
 //! A Kubernetes cluster in one process, wired out of the crates: nothing here decides anything.
 //!
 //! [`control_plane`] is the API server, [`component`] runs controllers and scheduler, [`worker`] what is on each
-//! node; [`node`] manages what a real node needs around them. `cargo xtask up` runs it.
+//! node; [`node`] manages what a real node needs around them. [`join`] is a node without a control plane. `cargo xtask up` runs it.
 
+mod addon;
 mod args;
 mod audit;
 mod backup;
 mod component;
 mod control_plane;
 mod identity;
+mod join;
 mod keys;
 mod layout;
 mod mount;
@@ -17,8 +19,10 @@ mod node;
 mod progress;
 mod ready;
 mod run;
+mod stop;
 mod storage;
 mod teardown;
+mod token;
 mod worker;
 
 use std::process::ExitCode;
@@ -43,10 +47,11 @@ fn main() -> ExitCode {
                 .enable_all()
                 .build()?;
             runtime.block_on(async {
-                match (&args.backup, &args.restore) {
-                    (Some(file), _) => backup::take(&layout, file).await,
-                    (_, Some(file)) => backup::restore(&layout, file).await,
-                    _ if args.teardown => teardown::run(&layout).await,
+                match (&args.backup, &args.restore, &args.join) {
+                    (Some(file), _, _) => backup::take(&layout, file).await,
+                    (_, Some(file), _) => backup::restore(&layout, file).await,
+                    _ if args.teardown => teardown::run(&args, &layout).await,
+                    (_, _, Some(server)) => join::run(&args, &layout, server).await,
                     _ => run::run(&args, &layout).await,
                 }
             })

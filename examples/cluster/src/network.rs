@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 
 use anyhow::{Context, Result, bail};
+use k8s_proxy::iptables::rules::Cidr;
 
 /// All pods' network; each node gets a /24 of it.
 pub(crate) const POD_NETWORK: &str = "10.244.0.0/16";
@@ -10,6 +11,11 @@ pub(crate) const POD_NETWORK: &str = "10.244.0.0/16";
 pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 /// The domain of cluster names.
 pub(crate) const DOMAIN: &str = "cluster.local";
+
+/// [`POD_NETWORK`] as a proxy takes it.
+pub(crate) fn pod_network() -> Cidr {
+    POD_NETWORK.parse().expect("the pod network is one")
+}
 
 /// The pods of one node, by its number.
 pub(crate) fn pod_cidr(node: usize) -> String {

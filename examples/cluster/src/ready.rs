@@ -16,6 +16,13 @@ pub(crate) async fn nodes(hub: &Hub, count: usize) {
     }
 }
 
+/// Waits until this node is ready.
+pub(crate) async fn node(hub: &Hub, name: &str) {
+    let key = Key::cluster(name);
+    let ready = |nodes: &Store<Node>| nodes.get(&key).is_some_and(|node| is_ready(&node));
+    until(hub.informer(), ready).await;
+}
+
 /// Waits until pods can be created in the namespace `default`.
 pub(crate) async fn default_account(hub: &Hub) {
     let account = Key::new("default", "default");

@@ -11,39 +11,35 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
     task::{JoinSet, spawn_blocking},
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    addon,
     args::{Args, NodeKind, Part},
     component,
     control_plane::ControlPlane,
+    identity,
     layout::Layout,
     network,
     node::{cni, containerd::Containerd, image},
     progress::Progress,
-    ready, worker,
+    ready,
+    stop::Signals,
+    worker,
 };
 
 /// Runs until SIGTERM or SIGINT. Containers outlive it.
 pub(crate) async fn run(args: &Args, layout: &Layout) -> Result<()> {
     let progress = Progress::start();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = Signals::new()?;
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let started = tokio::select! {
-        started = start(args, layout, &progress, &cancel, &mut tasks) => Some(started?),
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-    };
-    if let Some(plane) = started {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+    let start = start(args, layout, &progress, &cancel, &mut tasks);
+    if let Some(plane) = signals.or(start).await {
+        let plane = plane?;
+        signals.come().await;
         progress.step("stopping; containers run on");
         cancel.cancel();
         while tasks.join_next().await.is_some() {}
@@ -81,6 +77,17 @@ async fn start(
     fs::write(layout.pid_file(), std::process::id().to_string())?;
     progress.step(&format!("API server on port {}", args.port));
     component::run(&plane, args, layout, tasks)?;
+    let reached_at = format!("https://{advertise}:{}", args.port);
+    tasks.spawn({
+        let client = identity::administrator().client(&plane.server);
+        let setup = addon::run(
+            client,
+            plane.pki.cluster_info(&reached_at),
+            args.token.clone(),
+        );
+        let cancel = cancel.child_token();
+        async move { cancel.run_until_cancelled(setup).await.unwrap_or_default() }
+    });
 
     let mut nodes = 0;
     match args.node {
@@ -91,7 +98,7 @@ async fn start(
                 progress.step(&format!("loaded {image}"));
             }
             if args.with(Part::Kubelet) {
-                worker::run_agent(&plane, layout, advertise, socket, tasks).await?;
+                worker::run_agent(&plane, args, layout, advertise, socket, tasks).await?;
                 nodes = 1;
             }
             worker::run_services(&plane, args, advertise, tasks)?;
@@ -147,7 +154,7 @@ fn prepare_runtime(args: &Args, layout: &Layout) -> Result<(PathBuf, Vec<String>
 }
 
 /// `--image-dir`, or `images` beside this program if it is there.
-fn image_directory(args: &Args) -> Option<PathBuf> {
+pub(crate) fn image_directory(args: &Args) -> Option<PathBuf> {
     if let Some(directory) = &args.image_dir {
         return Some(directory.clone());
     }

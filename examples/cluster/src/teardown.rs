@@ -7,9 +7,10 @@ use k8s_kubelet::cri::CriRuntime;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
+    args::Args,
     layout::Layout,
-    mount, network,
-    node::{cni, containerd::Containerd},
+    mount,
+    node::{cni, containerd::Containerd, masquerade, route},
     worker,
 };
 
@@ -18,15 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Stops a running cluster, then removes containers, sandboxes, rules, links, mounts, and the
 /// cluster's own containerd.
-pub(crate) async fn run(layout: &Layout) -> Result<()> {
+pub(crate) async fn run(args: &Args, layout: &Layout) -> Result<()> {
     stop_cluster(layout).await?;
     let had_containers = layout.containerd().exists();
     if had_containers {
         let containerd = Containerd::new(layout);
         // Sandboxes have to be removed by the runtime, which gives their addresses and links back.
-        containerd.ensure(&cni::configure(layout, &network::pod_cidr(0))?)?;
+        fs::create_dir_all(layout.cni())?;
+        containerd.ensure(&layout.cni())?;
         let runtime = CriRuntime::connect(containerd.socket()).await?;
-        let node = worker::config(layout, Ipv4Addr::LOCALHOST);
+        let node = worker::config(layout, &args.node_name(), Ipv4Addr::LOCALHOST);
         k8s_kubelet::teardown(&node, &runtime)
             .await
             .context("cannot remove the pods")?;
@@ -34,6 +36,8 @@ pub(crate) async fn run(layout: &Layout) -> Result<()> {
         k8s_proxy::cleanup()
             .await
             .context("cannot remove the service rules")?;
+        route::remove().context("cannot remove the routes to other nodes")?;
+        masquerade::remove().context("cannot remove the pods' way out")?;
         containerd.remove()?;
         cni::remove(layout)?;
     }

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use k8s_dns::{Dns, DnsConfig};
 use k8s_kubelet::{
     Kubelet, NodeConfig,
@@ -20,16 +20,16 @@ use crate::{
     identity,
     layout::Layout,
     network,
+    node::route,
 };
 
 /// The port of a node's agent, where it is free.
 const KUBELET_PORT: u16 = 10250;
 
 /// This machine as a node.
-pub(crate) fn config(layout: &Layout, advertise: Ipv4Addr) -> NodeConfig {
-    let mut config = NodeConfig::new(network::host_name(), layout.kubelet());
+pub(crate) fn config(layout: &Layout, name: &str, advertise: Ipv4Addr) -> NodeConfig {
+    let mut config = NodeConfig::new(name, layout.kubelet());
     config.cgroup_root = Some(format!("/k8s-{}", layout.tag()));
-    config.pod_cidr = Some(network::pod_cidr(0));
     config.internal_ip = advertise.into();
     config.cluster_dns = vec![network::DNS.into()];
     config.cluster_domain = network::DOMAIN.into();
@@ -39,17 +39,22 @@ pub(crate) fn config(layout: &Layout, advertise: Ipv4Addr) -> NodeConfig {
 /// Runs this machine's agent over a container runtime.
 pub(crate) async fn run_agent(
     plane: &ControlPlane,
+    args: &Args,
     layout: &Layout,
     advertise: Ipv4Addr,
     socket: PathBuf,
     tasks: &mut JoinSet<()>,
 ) -> Result<()> {
-    let mut config = config(layout, advertise);
+    let mut config = config(layout, &args.node_name(), advertise);
+    // The first node doesn't wait for its addresses.
+    config.pod_cidr = Some(network::pod_cidr(0));
     config.tls = Some(tls(plane, &config.name, advertise)?);
     config.listen.set_port(free_port().await);
     let runtime = CriRuntime::connect(&socket)
         .await
         .with_context(|| format!("no container runtime answers at {}", socket.display()))?;
+    let routes = plane.context(identity::node(&config.name));
+    tasks.spawn(route::run(routes, layout.clone(), config.name.clone()));
     let kubelet = Kubelet::new(
         plane.context(identity::node(&config.name)),
         config,
@@ -108,12 +113,9 @@ pub(crate) fn run_services(
     tasks: &mut JoinSet<()>,
 ) -> Result<()> {
     if args.with(Part::Proxy) {
-        let Ok(cidr) = network::POD_NETWORK.parse() else {
-            bail!("the pod network is no network")
-        };
         let config = ProxyConfig {
-            node_name: network::host_name(),
-            cluster_cidr: Some(cidr),
+            node_name: args.node_name(),
+            cluster_cidr: Some(network::pod_network()),
         };
         let proxy = Proxy::new(plane.context(identity::proxy()), config);
         tasks.spawn(async move { proxy.run().await });
@@ -148,7 +150,7 @@ fn tls(plane: &ControlPlane, node: &str, address: Ipv4Addr) -> Result<ServerTls>
 }
 
 /// The usual port, or any free one where another node has it.
-async fn free_port() -> u16 {
+pub(crate) async fn free_port() -> u16 {
     let usual = tokio::net::TcpListener::bind((Ipv4Addr::UNSPECIFIED, KUBELET_PORT)).await;
     if usual.is_ok() { KUBELET_PORT } else { 0 }
 }

@@ -4,6 +4,26 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::credential::Credential;
 
+/// Without a user.
+pub(super) fn cluster_info(server: &str, ca: &str) -> String {
+    let ca = STANDARD.encode(ca);
+    format!(
+        "\
+apiVersion: v1
+kind: Config
+clusters:
+- name: \"\"
+  cluster:
+    server: {server}
+    certificate-authority-data: {ca}
+users: []
+contexts: []
+current-context: \"\"
+preferences: {{}}
+"
+    )
+}
+
 pub(super) fn kubeconfig(server: &str, ca: &str, user: &str, credential: &Credential) -> String {
     let ca = STANDARD.encode(ca);
     let certificate = STANDARD.encode(&credential.certificate);

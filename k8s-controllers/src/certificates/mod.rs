@@ -1,12 +1,13 @@
 //! CertificateSigningRequests: approved where a role says so, signed when approved, removed when done
 //! with.
 //!
-//! Three loops with one account: [`approve`] decides about the certificates of nodes' agents,
+//! Three loops with one account: [`approve`] decides about the client certificates of nodes' agents,
 //! [`sign`] serves the signers `kubernetes.io/kube-apiserver-client`, `-client-kubelet` and
 //! `kubelet-serving` with an [`Authority`] that whoever wires a cluster hands in, [`clean`] removes
-//! what is old.
+//! what is old. [`approve_serving`] has an account of its own, and runs only where a cluster's makers want it.
 
 pub mod approve;
+pub mod approve_serving;
 pub mod clean;
 mod request;
 pub mod sign;
@@ -17,7 +18,7 @@ use k8s_openapi::api::certificates::v1::{
 
 pub use sign::{Authority, Order};
 
-/// The service account in `kube-system` that all three act as.
+/// The service account in `kube-system` that the three act as.
 pub const ACCOUNT: &str = "certificate-controller";
 
 const CLIENT: &str = "kubernetes.io/kube-apiserver-client";

@@ -1,5 +1,7 @@
 //! What a request asks for, and whether that is what the agent of a node may have.
 
+use std::net::IpAddr;
+
 use x509_parser::{
     certification_request::X509CertificationRequest,
     extensions::{GeneralName, ParsedExtension},
@@ -12,8 +14,8 @@ use x509_parser::{
 pub(super) struct Request {
     pub(super) common_name: String,
     pub(super) organizations: Vec<String>,
-    pub(super) dns: usize,
-    pub(super) addresses: usize,
+    pub(super) dns: Vec<String>,
+    pub(super) addresses: Vec<IpAddr>,
     pub(super) emails: usize,
     pub(super) uris: usize,
 }
@@ -46,8 +48,8 @@ impl Request {
             };
             for name in &names.general_names {
                 match name {
-                    GeneralName::DNSName(_) => found.dns += 1,
-                    GeneralName::IPAddress(_) => found.addresses += 1,
+                    GeneralName::DNSName(name) => found.dns.push((*name).to_owned()),
+                    GeneralName::IPAddress(bytes) => found.addresses.extend(address(bytes)),
                     GeneralName::RFC822Name(_) => found.emails += 1,
                     GeneralName::URI(_) => found.uris += 1,
                     _ => {}
@@ -60,13 +62,13 @@ impl Request {
     /// Whether it is for the certificate with which a node's agent calls the API.
     pub(super) fn check_kubelet_client(&self, usages: &[String]) -> Result<(), String> {
         self.check_organization()?;
-        if self.dns > 0 {
+        if !self.dns.is_empty() {
             return no("DNS subjectAltNames are not allowed");
         }
         if self.emails > 0 {
             return no("Email subjectAltNames are not allowed");
         }
-        if self.addresses > 0 {
+        if !self.addresses.is_empty() {
             return no("IP subjectAltNames are not allowed");
         }
         if self.uris > 0 {
@@ -79,7 +81,7 @@ impl Request {
     /// Whether it is for the certificate with which a node's agent serves.
     pub(super) fn check_kubelet_serving(&self, usages: &[String]) -> Result<(), String> {
         self.check_organization()?;
-        if self.dns + self.addresses == 0 {
+        if self.dns.is_empty() && self.addresses.is_empty() {
             return no("DNS or IP subjectAltName is required");
         }
         if self.emails > 0 {
@@ -137,6 +139,13 @@ fn check_usages(usages: &[String], purpose: &str) -> Result<(), String> {
     }
 }
 
+/// Four or sixteen bytes.
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+        .ok()
+}
+
 fn no(why: &str) -> Result<(), String> {
     Err(why.to_owned())
 }
@@ -176,7 +185,7 @@ mod tests {
         let unnamed = "DNS or IP subjectAltName is required";
         check(|_| {}, client, "", unnamed);
         check(
-            |request| request.dns = 1,
+            |request| request.dns.push("n1".into()),
             serving,
             "DNS subjectAltNames are not allowed",
             "",
@@ -196,7 +205,7 @@ mod tests {
         check(
             |request| {
                 request.common_name = "jane".into();
-                request.addresses = 1;
+                request.addresses.push([192, 0, 2, 1].into());
             },
             serving,
             "IP subjectAltNames are not allowed",
@@ -234,8 +243,8 @@ mod tests {
         let key = rcgen::KeyPair::generate().unwrap();
         let pem = params.serialize_request(&key).unwrap().pem().unwrap();
         let want = Request {
-            dns: 1,
-            addresses: 1,
+            dns: vec!["a.example".into()],
+            addresses: vec![[192, 0, 2, 1].into()],
             ..node()
         };
         assert_eq!(Request::parse(pem.as_bytes()), Ok(want));

@@ -11,6 +11,7 @@ mod pod;
 mod shared_store;
 mod stream;
 mod tour;
+mod two_nodes;
 
 use anyhow::Result;
 
@@ -32,4 +33,5 @@ pub(crate) const ALL: &[Scenario] = &[
     ("shared-store", shared_store::run),
     ("stream", stream::run),
     ("clients", clients::run),
+    ("two-nodes", two_nodes::run),
 ];

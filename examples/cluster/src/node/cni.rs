@@ -30,7 +30,8 @@ pub(crate) fn configure(layout: &Layout, pod_cidr: &str) -> io::Result<PathBuf> 
                 "type": "bridge",
                 "bridge": bridge(layout),
                 "isGateway": true,
-                "ipMasq": true,
+                // Between nodes addresses stay: `masquerade` sees to the rest.
+                "ipMasq": false,
                 "hairpinMode": true,
                 "ipam": {
                     "type": "host-local",
@@ -42,7 +43,15 @@ pub(crate) fn configure(layout: &Layout, pod_cidr: &str) -> io::Result<PathBuf> 
             { "type": "portmap", "capabilities": { "portMappings": true } },
         ],
     });
-    fs::write(directory.join("10-k8s.conflist"), format!("{conflist:#}\n"))?;
+    let file = directory.join("10-k8s.conflist");
+    let text = format!("{conflist:#}\n");
+    // containerd reads it again at each change.
+    if fs::read_to_string(&file).is_ok_and(|known| known == text) {
+        return Ok(directory);
+    }
+    let unfinished = directory.join("10-k8s.tmp");
+    fs::write(&unfinished, text)?;
+    fs::rename(&unfinished, file)?;
     Ok(directory)
 }
 

@@ -3,3 +3,5 @@
 pub(crate) mod cni;
 pub(crate) mod containerd;
 pub(crate) mod image;
+pub(crate) mod masquerade;
+pub(crate) mod route;
