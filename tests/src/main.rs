@@ -6,6 +6,7 @@
 
 mod cluster;
 mod leftovers;
+mod node;
 mod scenario;
 mod shell;
 mod transcript;

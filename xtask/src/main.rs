@@ -1,4 +1,5 @@
-//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `crash`, `fuzz`, `images`.
+//! The project's own commands: `cargo xtask up`, `down`, `test`, `bench`, `crash`, `fuzz`, `node-faults`,
+//! `images`.
 //!
 //! Each command is a file; [`install`] brings what Debian has, [`build`] what cargo makes.
 
@@ -14,6 +15,7 @@ mod install;
 mod kubectl;
 mod lane;
 mod machine;
+mod node_faults;
 mod python;
 mod run;
 mod test;
@@ -46,6 +48,8 @@ enum Command {
     Crash(crash::Crash),
     /// Feed what reads strangers' input with what it doesn't expect, and look for panics and broken laws
     Fuzz(fuzz::Fuzz),
+    /// Kill the parts of a node at random, and look for what was lost, restarted or left behind
+    NodeFaults(node_faults::NodeFaults),
     /// Build the demo's and the pause image
     Images,
 }
@@ -58,6 +62,7 @@ fn main() -> Result<()> {
         Command::Bench(bench) => bench.run(),
         Command::Crash(crash) => crash.run(),
         Command::Fuzz(fuzz) => fuzz.run(),
+        Command::NodeFaults(faults) => faults.run(),
         Command::Images => {
             let directory: PathBuf = build::images()?;
             println!("{}", directory.display());

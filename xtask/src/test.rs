@@ -46,12 +46,14 @@ impl Test {
                 run::check(test.args(features).env("ETCD", etcd::newer()?))
             })?;
         }
-        step(started, "end-to-end lane", || end_to_end(&self.scenarios))
+        step(started, "end-to-end lane", || {
+            end_to_end(&self.scenarios, &[])
+        })
     }
 }
 
 /// Runs the lane's scenarios against a real cluster in a network of its own.
-fn end_to_end(scenarios: &[String]) -> Result<()> {
+pub(crate) fn end_to_end(scenarios: &[String], settings: &[(&str, String)]) -> Result<()> {
     run::check(
         run::cargo()
             .args(["build", "--quiet", "--release", "--package", "cluster"])
@@ -72,6 +74,7 @@ fn end_to_end(scenarios: &[String]) -> Result<()> {
         let kubectl = kubectl::version(&build::release(), minor)?;
         command.env(format!("KUBECTL_{minor}"), kubectl);
     }
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
     run::check(command.args(scenarios))
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
 use hyper_util::rt::TokioIo;
 use prost::Message;
-use tokio::net::UnixStream;
+use tokio::{net::UnixStream, time::Instant};
 use tonic::{
     Request,
     transport::{Channel, Endpoint, Uri},
@@ -29,6 +29,8 @@ use super::{
 
 /// Calls that only look or set up are expected to answer within this time.
 const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a runtime that has just started may take to answer.
+const START: Duration = Duration::from_secs(20);
 /// A pull may take longer.
 const PULL_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 /// Lists and the output of commands may be larger than gRPC's default of 4 MiB.
@@ -43,16 +45,27 @@ pub struct CriRuntime {
 }
 
 impl CriRuntime {
-    /// Connects to a runtime's socket and checks that it answers. The connection is made anew
-    /// whenever the runtime restarts.
+    /// Connects to a runtime's socket and waits until it answers: one that has just started takes connections before
+    /// it takes calls, and gets some seconds. The connection is made anew whenever the runtime restarts.
     pub async fn connect(socket: impl AsRef<Path>) -> Result<Self, RuntimeError> {
         let socket = socket.as_ref().to_owned();
         let runtime = Self::on(channel(socket.clone()));
-        runtime
-            .version()
-            .await
-            .map_err(|error| RuntimeError::Unreachable(format!("{}: {error}", socket.display())))?;
-        Ok(runtime)
+        let deadline = Instant::now() + START;
+        loop {
+            match runtime.version().await {
+                Ok(_) => return Ok(runtime),
+                // containerd fails calls, with no code of its own, until its plugins are there.
+                Err(RuntimeError::Unreachable(_) | RuntimeError::Failed(_))
+                    if Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(START / 100).await;
+                }
+                Err(error) => {
+                    let error = format!("{}: {error}", socket.display());
+                    return Err(RuntimeError::Unreachable(error));
+                }
+            }
+        }
     }
 
     fn on(channel: Channel) -> Self {

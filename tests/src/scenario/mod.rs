@@ -6,6 +6,7 @@ mod failure;
 mod hollow;
 mod identity;
 mod kinds;
+mod node_faults;
 mod page;
 mod pod;
 mod shared_store;
@@ -34,4 +35,5 @@ pub(crate) const ALL: &[Scenario] = &[
     ("stream", stream::run),
     ("clients", clients::run),
     ("two-nodes", two_nodes::run),
+    ("node-faults", node_faults::run),
 ];

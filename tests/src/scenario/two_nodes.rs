@@ -1,18 +1,14 @@
 //! A second machine joins with a token: pods reach pods with their own addresses, every node reaches every service,
 //! and kubectl reaches into pods wherever they run.
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{
-    cluster::{Cluster, tail},
+    cluster::Cluster,
     leftovers::Footprint,
+    node::Node,
     shell::{Outcome, eventually, setting},
 };
 
@@ -25,25 +21,37 @@ const SECOND: &str = "198.19.77.2";
 pub(crate) fn run() -> Result<()> {
     let before = Footprint::observe()?;
     let directory = tempfile::tempdir()?;
-    let mut machine = Machine::make(&directory.path().join("second"))?;
+    let machine = Machine::make()?;
+    let data = directory.path().join("second");
+    let server = format!("https://{FIRST}:6443");
+    let mut node = Node::new("node-2", &data, &server).inside(&machine.namespace);
     let options = ["--node-name", "node-1", "--token", TOKEN];
     let options = [&options[..], &["--advertise-address", FIRST]].concat();
     let mut cluster = Cluster::start(&directory.path().join("cluster"), &options)?;
-    machine.refuses_a_stranger()?;
-    machine.join(Some(TOKEN))?;
+    strangers_are_told_nothing(&node)?;
+    node.join(Some(TOKEN))?;
     cluster.sh("until kubectl get node node-2; do sleep 0.2; done 2>&1")?;
     cluster.sh("kubectl wait --for=condition=Ready node/node-1 node/node-2 --timeout=60s")?;
     cluster.sh("kubectl apply -f tests/testdata/two-nodes.yaml")?;
     cluster.sh("kubectl wait --for=condition=Ready pod/one pod/two --timeout=60s")?;
     pods_reach_pods(&cluster)?;
-    everybody_reaches_services(&cluster, &machine)?;
+    everybody_reaches_services(&cluster, &node)?;
     for kubectl in ["KUBECTL_32", "KUBECTL"] {
         kubectl_reaches_into(&cluster, &setting(kubectl)?, directory.path())?;
     }
-    a_node_comes_back_without_token(&cluster, &mut machine)?;
-    machine.teardown()?;
+    a_node_comes_back_without_token(&cluster, &mut node)?;
+    node.teardown()?;
     cluster.teardown()?;
+    drop(machine);
     before.check_nothing_new("by two nodes")
+}
+
+/// Who holds no token of the cluster's joins nothing.
+fn strangers_are_told_nothing(node: &Node) -> Result<()> {
+    let said =
+        Outcome::from(node.program()?.output()?).expect_failure("joining without a token")?;
+    ensure!(said.contains("--token"), "{said}");
+    Ok(())
 }
 
 /// With their own addresses, both ways, and by name.
@@ -74,13 +82,13 @@ fn ask_from(cluster: &Cluster, pod: &str, address: &str, port: u16) -> Result<St
 }
 
 /// Each pod behind the service answers each pod and each machine, at the service's address and at any node's port.
-fn everybody_reaches_services(cluster: &Cluster, machine: &Machine) -> Result<()> {
+fn everybody_reaches_services(cluster: &Cluster, node: &Node) -> Result<()> {
     let service = cluster.sh("kubectl get service mirror -o jsonpath={.spec.clusterIP}")?;
     let places = [(&*service, 80), (FIRST, 30900), (SECOND, 30900)];
     for (address, port) in places {
         let ask = format!("timeout 5 cat < /dev/tcp/{address}/{port}");
         let from_one = || cluster.sh(&format!("bash -c '{ask}'"));
-        let from_two = || machine.sh(&ask);
+        let from_two = || node.sh(&ask);
         both_answer(&format!("node-1 at {address}:{port}"), from_one)?;
         both_answer(&format!("node-2 at {address}:{port}"), from_two)?;
         for pod in ["one", "two"] {
@@ -127,11 +135,11 @@ fn kubectl_reaches_into(cluster: &Cluster, kubectl: &Path, directory: &Path) -> 
 }
 
 /// Killed, it takes up its pods again with the certificate that it has.
-fn a_node_comes_back_without_token(cluster: &Cluster, machine: &mut Machine) -> Result<()> {
+fn a_node_comes_back_without_token(cluster: &Cluster, node: &mut Node) -> Result<()> {
     let started = "kubectl get pod two -o jsonpath='{.status.containerStatuses[*].containerID}'";
     let before = cluster.sh(started)?;
-    machine.kill()?;
-    machine.join(None)?;
+    node.kill()?;
+    node.join(None)?;
     eventually("logs through the node that came back", PATIENCE, || {
         cluster.sh("kubectl logs two -c mirror").map(drop)
     })?;
@@ -144,18 +152,14 @@ fn a_node_comes_back_without_token(cluster: &Cluster, machine: &mut Machine) -> 
 struct Machine {
     namespace: String,
     link: String,
-    data: PathBuf,
-    process: Option<Child>,
 }
 
 impl Machine {
-    fn make(data: &Path) -> Result<Machine> {
+    fn make() -> Result<Machine> {
         let id = std::process::id() % 100_000;
         let machine = Machine {
             namespace: format!("k8s-second-{id}"),
             link: format!("k8s2nd{id}"),
-            data: data.to_owned(),
-            process: None,
         };
         let (namespace, link) = (&machine.namespace, &machine.link);
         for line in [
@@ -168,83 +172,21 @@ impl Machine {
             format!("-n {namespace} link set eth0 up"),
             format!("-n {namespace} route add default via {FIRST}"),
         ] {
-            let output = Command::new("ip").args(line.split(' ')).output()?;
-            Outcome::from(output).expect_success(&line)?;
+            ip(&line)?;
         }
         Ok(machine)
-    }
-
-    /// A program inside it.
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new("nsenter");
-        let namespace = format!("--net=/run/netns/{}", self.namespace);
-        command.arg(namespace).arg("--").arg(program);
-        command
-    }
-
-    fn sh(&self, line: &str) -> Result<String> {
-        let mut command = self.command(Path::new("bash"));
-        Outcome::from(command.args(["-c", line]).output()?).expect_success(line)
-    }
-
-    fn node(&self) -> Result<Command> {
-        let mut command = self.command(&setting("CLUSTER")?);
-        command.arg("--data-dir").arg(&self.data);
-        command.args(["--node-name", "node-2"]);
-        Ok(command)
-    }
-
-    /// Who holds no token of the cluster's is not told whom to trust, and joins nothing.
-    fn refuses_a_stranger(&self) -> Result<()> {
-        let mut command = self.node()?;
-        command.args(["--join", &format!("https://{FIRST}:6443")]);
-        let said = Outcome::from(command.output()?).expect_failure("joining without a token")?;
-        ensure!(said.contains("--token"), "{said}");
-        Ok(())
-    }
-
-    fn join(&mut self, token: Option<&str>) -> Result<()> {
-        let log = self.data.with_extension("log");
-        let log = File::options().append(true).create(true).open(log)?;
-        let mut command = self.node()?;
-        command.args(["--join", &format!("https://{FIRST}:6443")]);
-        command.arg("--image-dir").arg(setting("IMAGES")?);
-        if let Some(token) = token {
-            command.args(["--token", token]);
-        }
-        command.stdout(Stdio::from(log.try_clone()?)).stderr(log);
-        self.process = Some(command.spawn()?);
-        Ok(())
-    }
-
-    fn kill(&mut self) -> Result<()> {
-        let mut process = self.process.take().context("the node runs")?;
-        process.kill()?;
-        process.wait()?;
-        Ok(())
-    }
-
-    fn teardown(&mut self) -> Result<()> {
-        let outcome = Outcome::from(self.node()?.arg("--teardown").output()?);
-        outcome.expect_success("teardown of the second machine")?;
-        if let Some(mut process) = self.process.take() {
-            let status = process.wait()?;
-            ensure!(status.success(), "the node ended with {status}");
-        }
-        let words = ["netns", "delete", &self.namespace];
-        Outcome::from(Command::new("ip").args(words).output()?)
-            .expect_success("the namespace")
-            .map(drop)
     }
 }
 
 impl Drop for Machine {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            println!("{}", tail(&self.data.with_extension("log")));
-            let _ = process.kill();
-            let _ = process.wait();
-            let _ = self.teardown();
-        }
+        // By itself it would go with its other end, but some time after it.
+        let _ = ip(&format!("link delete {}", self.link));
+        let _ = ip(&format!("netns delete {}", self.namespace));
     }
+}
+
+fn ip(line: &str) -> Result<()> {
+    let output = Command::new("ip").args(line.split(' ')).output()?;
+    Outcome::from(output).expect_success(line).map(drop)
 }
