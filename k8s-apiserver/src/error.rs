@@ -157,6 +157,8 @@ pub enum ApiError {
     },
     /// 504: the request's time is up.
     Timeout(String),
+    /// 500: there is no more of what the server gives out. Unlike other details of its own, this one is for the client.
+    Exhausted(String),
     /// 500: not the client's fault. The detail is for the log.
     Internal(String),
 }
@@ -339,7 +341,9 @@ impl fmt::Display for ApiError {
             ),
             ApiError::Invalid { kind, name, causes } => invalid(f, kind, name, causes),
             ApiError::Timeout(message) => write!(f, "Timeout: {message}"),
-            ApiError::Internal(detail) => write!(f, "Internal error occurred: {detail}"),
+            ApiError::Exhausted(detail) | ApiError::Internal(detail) => {
+                write!(f, "Internal error occurred: {detail}")
+            }
         }
     }
 }

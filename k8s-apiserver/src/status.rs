@@ -219,6 +219,12 @@ impl From<&ApiError> for Status {
             ApiError::Timeout(_) => {
                 failure(StatusCode::GATEWAY_TIMEOUT, "Timeout").about(Details::default())
             }
+            ApiError::Exhausted(detail) => {
+                failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError").about(Details {
+                    causes: vec![Cause::new("", detail, "")],
+                    ..Details::default()
+                })
+            }
             // The detail may hold paths or secrets: it is logged by `into_response`, and stays
             // here.
             ApiError::Internal(_) => Status::failure(

@@ -4,8 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_apimachinery::{Object, Value};
 
-use super::pool::{Exhausted, Pool, Taken};
+use super::{
+    Refusal,
+    pool::{Pool, Taken},
+};
 use crate::{error::Cause, registry::View};
+
+const NO_NODE_PORT: &str = "failed to allocate a nodePort: range is full";
+const NO_HEALTH_PORT: &str = "failed to allocate a HealthCheck NodePort: range is full";
 
 /// The pool of node ports. The first ones are left to explicit requests.
 pub(super) fn pool<'a>(view: &'a View<'a>, owner: String, old: Option<&Object>) -> Pool<'a> {
@@ -48,7 +54,11 @@ fn has_ports(service: &Object) -> bool {
 /// Gives each port of the service the node port that it asks for, or any.
 ///
 /// The same port over another protocol shares the number, so that DNS has one for both.
-pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Cause> {
+pub(super) fn assign(
+    service: &mut Object,
+    pool: &mut Pool<'_>,
+    first: u16,
+) -> Result<(), Refusal> {
     let is_reachable = has_ports(service);
     let path = ["spec", "ports"];
     let Some(Value::Array(mut ports)) = service.get(&path).cloned() else {
@@ -69,14 +79,14 @@ pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> R
         }
     }
     if is_reachable {
-        for (index, port) in ports.iter_mut().enumerate() {
+        for port in &mut ports {
             if port["nodePort"].as_u64().is_some_and(|port| port > 0) {
                 continue;
             }
             let number = port["port"].as_u64().unwrap_or(0);
             let node_port = match by_port.get(&number) {
                 Some(shared) => *shared,
-                None => any(pool, first, &format!("spec.ports[{index}].nodePort"))?,
+                None => any(pool, first).ok_or(Refusal::Exhausted(NO_NODE_PORT))?,
             };
             by_port.insert(number, node_port);
             port["nodePort"] = node_port.into();
@@ -87,7 +97,11 @@ pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> R
 }
 
 /// Load balancers that keep traffic on the node where it arrives ask each node whether it has an endpoint.
-fn assign_health_check(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Cause> {
+fn assign_health_check(
+    service: &mut Object,
+    pool: &mut Pool<'_>,
+    first: u16,
+) -> Result<(), Refusal> {
     let is_local = service.str(&["spec", "type"]) == Some("LoadBalancer")
         && service.str(&["spec", "externalTrafficPolicy"]) == Some("Local");
     let path = ["spec", "healthCheckNodePort"];
@@ -96,9 +110,9 @@ fn assign_health_check(service: &mut Object, pool: &mut Pool<'_>, first: u16) ->
         .and_then(Value::as_u64)
         .filter(|port| *port > 0)
     {
-        Some(wanted) if is_local => take(wanted, pool, first, "spec.healthCheckNodePort"),
+        Some(wanted) if is_local => Ok(take(wanted, pool, first, "spec.healthCheckNodePort")?),
         None if is_local => {
-            let port = any(pool, first, "spec.healthCheckNodePort")?;
+            let port = any(pool, first).ok_or(Refusal::Exhausted(NO_HEALTH_PORT))?;
             service.set(&path, port.into());
             Ok(())
         }
@@ -127,13 +141,7 @@ fn take(wanted: u64, pool: &mut Pool<'_>, first: u16, field: &str) -> Result<(),
         .map_err(|Taken| refused("provided port is already allocated".to_owned()))
 }
 
-fn any(pool: &mut Pool<'_>, first: u16, field: &str) -> Result<u64, Cause> {
-    match pool.take_any() {
-        Ok(index) => Ok(u64::from(first) + u64::from(index)),
-        Err(Exhausted) => Err(Cause::new(
-            "InternalError",
-            "Internal error: failed to allocate a nodePort: range is full",
-            field,
-        )),
-    }
+fn any(pool: &mut Pool<'_>, first: u16) -> Option<u64> {
+    let index = pool.take_any()?;
+    Some(u64::from(first) + u64::from(index))
 }
