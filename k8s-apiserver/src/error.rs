@@ -59,6 +59,17 @@ pub enum ApiError {
         /// Goes after `is forbidden: `.
         detail: String,
     },
+    /// 403, for a reason that clients know by its cause.
+    ForbiddenFor {
+        /// The resource asked for.
+        resource: GroupResource,
+        /// The object asked for.
+        name: String,
+        /// Goes after `is forbidden: `.
+        detail: String,
+        /// The cause's type.
+        cause: &'static str,
+    },
     /// 403: nothing new comes into a namespace that is going; clients know it by its cause.
     NamespaceTerminating {
         /// What was to be created.
@@ -292,6 +303,12 @@ impl fmt::Display for ApiError {
                 resource,
                 name,
                 detail,
+            }
+            | ApiError::ForbiddenFor {
+                resource,
+                name,
+                detail,
+                ..
             } => {
                 write!(f, "{resource} {name:?} is forbidden: {detail}")
             }

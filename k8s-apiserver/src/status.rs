@@ -131,6 +131,15 @@ impl From<&ApiError> for Status {
             ApiError::Forbidden { resource, name, .. } => {
                 failure(StatusCode::FORBIDDEN, "Forbidden").about(object(resource, name))
             }
+            ApiError::ForbiddenFor {
+                resource,
+                name,
+                cause,
+                ..
+            } => failure(StatusCode::FORBIDDEN, "Forbidden").about(Details {
+                causes: vec![Cause::new(*cause, "", "")],
+                ..object(resource, name)
+            }),
             ApiError::NamespaceTerminating {
                 resource,
                 name,

@@ -17,6 +17,7 @@ mod limit_ranger;
 mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
+mod pod_resize_validator;
 mod pod_security;
 mod pod_topology_labels;
 mod priority;
@@ -47,6 +48,7 @@ pub use limit_ranger::LimitRanger;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use persistent_volume_claim_resize::PersistentVolumeClaimResize;
+pub use pod_resize_validator::PodResizeValidator;
 pub use pod_security::{Exemptions, PodSecurity};
 pub use pod_topology_labels::PodTopologyLabels;
 pub use priority::Priority;
@@ -174,6 +176,7 @@ pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
         Arc::new(RuntimeClass),
         Arc::new(DefaultIngressClass),
         Arc::new(PodTopologyLabels),
+        Arc::new(PodResizeValidator),
         Arc::new(ResourceQuota),
     ]
 }

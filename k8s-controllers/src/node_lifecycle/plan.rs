@@ -35,7 +35,11 @@ pub(super) struct Plan {
 /// every node seems lost, it is more likely that this controller is.
 pub(super) fn plan(node: &Node, silence: Duration, may_evict: bool, now: Timestamp) -> Plan {
     let before = conditions_of(node);
-    let grace = if reports(before) { GRACE } else { STARTUP_GRACE };
+    let grace = if reports(before) {
+        GRACE
+    } else {
+        STARTUP_GRACE
+    };
     let is_silent = silence > grace;
     let after = if is_silent {
         doubted(node, now)
@@ -256,7 +260,11 @@ mod tests {
         let late = at(61, &silent, true);
         check(
             &late,
-            &["mine:NoSchedule", "unreachable:NoSchedule", "unreachable:NoExecute"],
+            &[
+                "mine:NoSchedule",
+                "unreachable:NoSchedule",
+                "unreachable:NoExecute",
+            ],
         );
         let conditions = late.conditions.unwrap();
         assert_eq!(

@@ -115,7 +115,7 @@ impl<'a> Addresses<'a> {
             round.into_iter().find(|address| !self.is_taken(*address))
         });
         let full = "failed to allocate a serviceIP: range is full";
-        let free = free.ok_or(Refusal::Exhausted(full))?;
+        let free = free.ok_or_else(|| Refusal::Exhausted(full.to_owned()))?;
         self.wanted = Some(free);
         Ok(free.to_string())
     }

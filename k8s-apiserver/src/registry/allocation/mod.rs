@@ -19,8 +19,8 @@ pub use service::{carry_over, effects};
 enum Refusal {
     /// It asks for what it can't have.
     Invalid(Cause),
-    /// It asks for any, and there is none left.
-    Exhausted(&'static str),
+    /// It asks for any, and there is none left. Or its health check's port can't be had.
+    Exhausted(String),
 }
 
 impl From<Cause> for Refusal {

@@ -11,7 +11,7 @@ use super::{
 use crate::{error::Cause, registry::View};
 
 const NO_NODE_PORT: &str = "failed to allocate a nodePort: range is full";
-const NO_HEALTH_PORT: &str = "failed to allocate a HealthCheck NodePort: range is full";
+const NO_HEALTH_PORT: &str = "failed to allocate a HealthCheck NodePort 0: range is full";
 
 /// The pool of node ports. The first ones are left to explicit requests.
 pub(super) fn pool<'a>(view: &'a View<'a>, owner: String, old: Option<&Object>) -> Pool<'a> {
@@ -54,11 +54,7 @@ fn has_ports(service: &Object) -> bool {
 /// Gives each port of the service the node port that it asks for, or any.
 ///
 /// The same port over another protocol shares the number, so that DNS has one for both.
-pub(super) fn assign(
-    service: &mut Object,
-    pool: &mut Pool<'_>,
-    first: u16,
-) -> Result<(), Refusal> {
+pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Refusal> {
     let is_reachable = has_ports(service);
     let path = ["spec", "ports"];
     let Some(Value::Array(mut ports)) = service.get(&path).cloned() else {
@@ -67,12 +63,13 @@ pub(super) fn assign(
     let mut by_port: BTreeMap<u64, u64> = BTreeMap::new();
     for (index, port) in ports.iter().enumerate() {
         if let Some(wanted) = port["nodePort"].as_u64().filter(|port| *port > 0) {
-            take(
-                wanted,
-                pool,
-                first,
-                &format!("spec.ports[{index}].nodePort"),
-            )?;
+            take(wanted, pool, first).map_err(|why| {
+                Cause::new(
+                    "FieldValueInvalid",
+                    format!("Invalid value: {wanted}: {why}"),
+                    format!("spec.ports[{index}].nodePort"),
+                )
+            })?;
             by_port
                 .entry(port["port"].as_u64().unwrap_or(0))
                 .or_insert(wanted);
@@ -86,7 +83,9 @@ pub(super) fn assign(
             let number = port["port"].as_u64().unwrap_or(0);
             let node_port = match by_port.get(&number) {
                 Some(shared) => *shared,
-                None => any(pool, first).ok_or(Refusal::Exhausted(NO_NODE_PORT))?,
+                None => {
+                    any(pool, first).ok_or_else(|| Refusal::Exhausted(NO_NODE_PORT.to_owned()))?
+                }
             };
             by_port.insert(number, node_port);
             port["nodePort"] = node_port.into();
@@ -110,9 +109,15 @@ fn assign_health_check(
         .and_then(Value::as_u64)
         .filter(|port| *port > 0)
     {
-        Some(wanted) if is_local => Ok(take(wanted, pool, first, "spec.healthCheckNodePort")?),
+        // Unlike any other port, one that can't be had isn't called the client's fault.
+        Some(wanted) if is_local => take(wanted, pool, first).map_err(|why| {
+            Refusal::Exhausted(format!(
+                "failed to allocate requested HealthCheck NodePort {wanted}: {why}"
+            ))
+        }),
         None if is_local => {
-            let port = any(pool, first).ok_or(Refusal::Exhausted(NO_HEALTH_PORT))?;
+            let port =
+                any(pool, first).ok_or_else(|| Refusal::Exhausted(NO_HEALTH_PORT.to_owned()))?;
             service.set(&path, port.into());
             Ok(())
         }
@@ -120,25 +125,18 @@ fn assign_health_check(
     }
 }
 
-fn take(wanted: u64, pool: &mut Pool<'_>, first: u16, field: &str) -> Result<(), Cause> {
-    let refused = |why: String| {
-        Cause::new(
-            "FieldValueInvalid",
-            format!("Invalid value: {wanted}: {why}"),
-            field,
-        )
-    };
+fn take(wanted: u64, pool: &mut Pool<'_>, first: u16) -> Result<(), String> {
     let index = wanted
         .checked_sub(u64::from(first))
         .and_then(|index| u32::try_from(index).ok());
     let index = index.filter(|index| *index < pool.size()).ok_or_else(|| {
-        refused(format!(
+        format!(
             "provided port is not in the valid range. The range of valid ports is {first}-{}",
             u32::from(first) + pool.size() - 1
-        ))
+        )
     })?;
     pool.take(index)
-        .map_err(|Taken| refused("provided port is already allocated".to_owned()))
+        .map_err(|Taken| "provided port is already allocated".to_owned())
 }
 
 fn any(pool: &mut Pool<'_>, first: u16) -> Option<u64> {

@@ -117,6 +117,6 @@ fn refused(service: &Object, refusal: Refusal) -> ApiError {
             name: service.name().to_owned(),
             causes: vec![cause],
         },
-        Refusal::Exhausted(detail) => ApiError::Exhausted(detail.to_owned()),
+        Refusal::Exhausted(detail) => ApiError::Exhausted(detail),
     }
 }
