@@ -65,23 +65,6 @@ pub fn wildcard_dns1123_subdomain(text: &str) -> Vec<String> {
     faults
 }
 
-/// A DNS subdomain with a path behind it, such as `example.com/ingress`: controllers of ingress classes.
-pub fn domain_prefixed_path(text: &str) -> Vec<String> {
-    const PATH: &str =
-        "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
-    let is_path_byte = |c: u8| c.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&c);
-    match text.split_once('/') {
-        Some((domain, path)) if !domain.is_empty() && !path.is_empty() => {
-            let mut faults = dns1123_subdomain(domain);
-            if !path.bytes().all(is_path_byte) {
-                faults.push(PATH.to_owned());
-            }
-            faults
-        }
-        _ => vec!["must be a domain-prefixed path (such as \"acme.io/foo\")".to_owned()],
-    }
-}
-
 /// The value of a label; it may be empty.
 pub fn label_value(text: &str) -> Vec<String> {
     let mut faults = too_long(text, LABEL_VALUE_MAX);

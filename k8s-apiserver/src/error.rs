@@ -59,6 +59,17 @@ pub enum ApiError {
         /// Goes after `is forbidden: `.
         detail: String,
     },
+    /// 403, for a reason that clients know by its cause.
+    ForbiddenFor {
+        /// The resource asked for.
+        resource: GroupResource,
+        /// The object asked for.
+        name: String,
+        /// Goes after `is forbidden: `.
+        detail: String,
+        /// The cause's type.
+        cause: &'static str,
+    },
     /// 403: nothing new comes into a namespace that is going; clients know it by its cause.
     NamespaceTerminating {
         /// What was to be created.
@@ -157,6 +168,8 @@ pub enum ApiError {
     },
     /// 504: the request's time is up.
     Timeout(String),
+    /// 500: there is no more of what the server gives out. Unlike other details of its own, this one is for the client.
+    Exhausted(String),
     /// 500: not the client's fault. The detail is for the log.
     Internal(String),
 }
@@ -290,6 +303,12 @@ impl fmt::Display for ApiError {
                 resource,
                 name,
                 detail,
+            }
+            | ApiError::ForbiddenFor {
+                resource,
+                name,
+                detail,
+                ..
             } => {
                 write!(f, "{resource} {name:?} is forbidden: {detail}")
             }
@@ -339,7 +358,9 @@ impl fmt::Display for ApiError {
             ),
             ApiError::Invalid { kind, name, causes } => invalid(f, kind, name, causes),
             ApiError::Timeout(message) => write!(f, "Timeout: {message}"),
-            ApiError::Internal(detail) => write!(f, "Internal error occurred: {detail}"),
+            ApiError::Exhausted(detail) | ApiError::Internal(detail) => {
+                write!(f, "Internal error occurred: {detail}")
+            }
         }
     }
 }

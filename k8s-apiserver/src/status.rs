@@ -131,6 +131,15 @@ impl From<&ApiError> for Status {
             ApiError::Forbidden { resource, name, .. } => {
                 failure(StatusCode::FORBIDDEN, "Forbidden").about(object(resource, name))
             }
+            ApiError::ForbiddenFor {
+                resource,
+                name,
+                cause,
+                ..
+            } => failure(StatusCode::FORBIDDEN, "Forbidden").about(Details {
+                causes: vec![Cause::new(*cause, "", "")],
+                ..object(resource, name)
+            }),
             ApiError::NamespaceTerminating {
                 resource,
                 name,
@@ -218,6 +227,12 @@ impl From<&ApiError> for Status {
             }
             ApiError::Timeout(_) => {
                 failure(StatusCode::GATEWAY_TIMEOUT, "Timeout").about(Details::default())
+            }
+            ApiError::Exhausted(detail) => {
+                failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError").about(Details {
+                    causes: vec![Cause::new("", detail, "")],
+                    ..Details::default()
+                })
             }
             // The detail may hold paths or secrets: it is logged by `into_response`, and stays
             // here.

@@ -230,9 +230,14 @@ impl<'p, 'v> Field<'p, 'v> {
         path
     }
 
+    /// How many faults have been reported so far, in whichever fields.
+    pub fn count_faults(&self) -> usize {
+        self.faults.borrow().len()
+    }
+
     /// Whether any fault has been reported so far, in whichever field.
     pub fn has_faults(&self) -> bool {
-        !self.faults.borrow().is_empty()
+        self.count_faults() > 0
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{ip, name};
 /// Bytes that all annotations of an object may have together.
 const MAX_ANNOTATIONS: usize = 256 * 1024;
 /// Finalizers that need no domain in front.
-const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orphan"];
+pub(crate) const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orphan"];
 
 /// How objects of a kind may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

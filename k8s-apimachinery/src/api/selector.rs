@@ -5,8 +5,9 @@ use super::metadata::{check_label_key, check_labels};
 use crate::name;
 use crate::selector::label::LabelSelector;
 
-/// Checks a `metav1.LabelSelector`.
-pub(crate) fn check_label_selector(selector: &Field) {
+/// Checks a `metav1.LabelSelector`. Says whether it is one.
+pub(crate) fn check_label_selector(selector: &Field) -> bool {
+    let before = selector.count_faults();
     check_labels(&selector.get("matchLabels"));
     for requirement in selector.get("matchExpressions").items() {
         let (key, values) = (requirement.get("key"), requirement.get("values"));
@@ -16,6 +17,7 @@ pub(crate) fn check_label_selector(selector: &Field) {
             value.invalid_for(name::label_value(value.str()));
         }
     }
+    selector.count_faults() == before
 }
 
 /// Checks a term of a node selector.
@@ -88,7 +90,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[track_caller]
-    fn check(check: fn(&Field), requirement: Value, want: &[&str]) {
+    fn check<T>(check: fn(&Field) -> T, requirement: Value, want: &[&str]) {
         let faults = collect(
             &object(json!({"s": {"matchExpressions": [requirement]}})),
             |root| {

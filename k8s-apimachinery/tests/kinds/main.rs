@@ -11,6 +11,7 @@ mod fault;
 mod node;
 mod protobuf;
 mod sample;
+mod update;
 
 use std::{collections::BTreeSet, fmt::Write, path::Path};
 

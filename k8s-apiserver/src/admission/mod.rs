@@ -4,6 +4,7 @@
 //! all mutate, then the object is validated, then all validate. None performs a write: what must be written together
 //! with the object (a charge, an allocation) is returned as [`Effects`] and commits in the same transaction.
 
+mod always_pull_images;
 mod certificate_approval;
 mod certificate_signing;
 mod certificate_subject_restriction;
@@ -12,11 +13,17 @@ mod default_class;
 mod default_ingress_class;
 mod default_storage_class;
 mod default_toleration_seconds;
+mod deny_service_external_ips;
 mod escalation;
+mod extended_resource_toleration;
+mod limit_pod_hard_anti_affinity_topology;
 mod limit_ranger;
+mod namespace_exists;
 mod namespace_lifecycle;
 mod node_restriction;
 mod persistent_volume_claim_resize;
+mod pod_node_selector;
+mod pod_resize_validator;
 mod pod_security;
 mod pod_topology_labels;
 mod priority;
@@ -35,6 +42,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use k8s_apimachinery::Object;
 
+pub use always_pull_images::AlwaysPullImages;
 pub use certificate_approval::CertificateApproval;
 pub use certificate_signing::CertificateSigning;
 pub use certificate_subject_restriction::CertificateSubjectRestriction;
@@ -42,11 +50,17 @@ pub use cluster_trust_bundle_attest::ClusterTrustBundleAttest;
 pub use default_ingress_class::DefaultIngressClass;
 pub use default_storage_class::DefaultStorageClass;
 pub use default_toleration_seconds::DefaultTolerationSeconds;
+pub use deny_service_external_ips::DenyServiceExternalIPs;
 pub use escalation::Escalation;
+pub use extended_resource_toleration::ExtendedResourceToleration;
+pub use limit_pod_hard_anti_affinity_topology::LimitPodHardAntiAffinityTopology;
 pub use limit_ranger::LimitRanger;
+pub use namespace_exists::NamespaceExists;
 pub use namespace_lifecycle::NamespaceLifecycle;
 pub use node_restriction::NodeRestriction;
 pub use persistent_volume_claim_resize::PersistentVolumeClaimResize;
+pub use pod_node_selector::PodNodeSelector;
+pub use pod_resize_validator::PodResizeValidator;
 pub use pod_security::{Exemptions, PodSecurity};
 pub use pod_topology_labels::PodTopologyLabels;
 pub use priority::Priority;
@@ -174,6 +188,7 @@ pub fn default_plugins() -> Vec<Arc<dyn Admission>> {
         Arc::new(RuntimeClass),
         Arc::new(DefaultIngressClass),
         Arc::new(PodTopologyLabels),
+        Arc::new(PodResizeValidator),
         Arc::new(ResourceQuota),
     ]
 }

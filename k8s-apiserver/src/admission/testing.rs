@@ -6,6 +6,7 @@ use http::Method;
 use k8s_store::memory::MemoryStore;
 use serde_json::{Value, json};
 
+use super::Admission;
 use crate::{ApiServer, User, builder::Builder};
 
 /// A server, and an administrator who calls it.
@@ -16,6 +17,17 @@ impl Cluster {
     pub(super) async fn start() -> Self {
         let server = ApiServer::builder(Arc::new(MemoryStore::new()));
         Self::of(server.without_service_accounts()).await
+    }
+
+    /// With one more plugin, which is off by default.
+    pub(super) async fn with(plugin: impl Admission) -> Self {
+        let server = ApiServer::builder(Arc::new(MemoryStore::new()));
+        Self::of(
+            server
+                .without_service_accounts()
+                .admission(Arc::new(plugin)),
+        )
+        .await
     }
 
     /// Of a server as it is put together here.

@@ -245,6 +245,16 @@ fn internal_details_stay_in_the_log() {
 }
 
 #[test]
+fn a_full_range_says_so() {
+    check(
+        ApiError::Exhausted("failed to allocate a nodePort: range is full".into()),
+        expect![[
+            r#""message":"Internal error occurred: failed to allocate a nodePort: range is full","reason":"InternalError","details":{"causes":[{"message":"failed to allocate a nodePort: range is full"}]},"code":500}"#
+        ]],
+    );
+}
+
+#[test]
 fn a_success_tells_what_it_was_about() {
     let details = Details {
         name: "x".into(),

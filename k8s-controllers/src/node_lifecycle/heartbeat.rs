@@ -39,6 +39,12 @@ impl Heartbeat {
             Some(before) if before.renewed == renewed && before.reported == reported => {
                 before.clone()
             }
+            // Who never gave a sign has been silent since it was made.
+            None if renewed.is_none() && ready.is_none() => Self {
+                renewed,
+                reported,
+                noticed: created(node).map_or(now, |created| created.min(now)),
+            },
             _ => Self {
                 renewed,
                 reported,
@@ -51,6 +57,11 @@ impl Heartbeat {
     pub(super) fn silence(&self, now: Timestamp) -> Duration {
         Duration::try_from(now.duration_since(self.noticed)).unwrap_or_default()
     }
+}
+
+fn created(node: &Node) -> Option<Timestamp> {
+    let created = node.metadata.creation_timestamp.as_ref();
+    created.map(|created| created.0)
 }
 
 #[cfg(test)]
@@ -71,5 +82,18 @@ mod tests {
         assert_eq!(same.silence(at(130)), Duration::from_secs(30));
         let renewed = Heartbeat::next(Some(&same), &node, Some(&lease(6)), at(130));
         assert_eq!(renewed.silence(at(130)), Duration::ZERO);
+    }
+
+    #[test]
+    fn who_never_gave_a_sign_is_silent_since_its_creation() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut node = Node::default();
+        node.metadata.creation_timestamp = Some(Time(at(100)));
+        let first = Heartbeat::next(None, &node, None, at(130));
+        assert_eq!(first.silence(at(130)), Duration::from_secs(30));
+        let mut lease = Lease::default();
+        lease.spec.get_or_insert_default().renew_time = Some(MicroTime(at(5)));
+        let heard = Heartbeat::next(Some(&first), &node, Some(&lease), at(130));
+        assert_eq!(heard.silence(at(130)), Duration::ZERO);
     }
 }

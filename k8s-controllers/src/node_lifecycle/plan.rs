@@ -14,7 +14,9 @@ use k8s_openapi::{
 };
 
 /// A node that has been silent for longer is no longer believed.
-pub(super) const GRACE: Duration = Duration::from_secs(40);
+const GRACE: Duration = Duration::from_secs(50);
+/// So much time a node has from its creation to say for the first time whether it is ready.
+const STARTUP_GRACE: Duration = Duration::from_secs(60);
 
 /// What to do about a node.
 #[derive(Debug, PartialEq)]
@@ -23,7 +25,7 @@ pub(super) struct Plan {
     pub(super) conditions: Option<Vec<NodeCondition>>,
     /// New taints, if they change.
     pub(super) taints: Option<Vec<Taint>>,
-    /// Whether its pods may be reported as ready.
+    /// Whether its pods may be reported as ready: as long as it hasn't said anything, nobody knows better than they.
     pub(super) is_ready: bool,
     /// When its silence will have lasted too long.
     pub(super) again: Option<Duration>,
@@ -33,18 +35,23 @@ pub(super) struct Plan {
 /// every node seems lost, it is more likely that this controller is.
 pub(super) fn plan(node: &Node, silence: Duration, may_evict: bool, now: Timestamp) -> Plan {
     let before = conditions_of(node);
-    let is_silent = silence > GRACE;
+    let grace = if reports(before) {
+        GRACE
+    } else {
+        STARTUP_GRACE
+    };
+    let is_silent = silence > grace;
     let after = if is_silent {
-        doubted(before, now)
+        doubted(node, now)
     } else {
         before.to_vec()
     };
     let taints = taints(node, &after, may_evict, now);
     Plan {
-        is_ready: status(&after, "Ready") == "True",
+        is_ready: !reports(&after) || status(&after, "Ready") == "True",
         conditions: (after != before).then_some(after),
         taints: (taints != taint::taints(node)).then_some(taints),
-        again: (!is_silent).then(|| GRACE - silence + Duration::from_secs(1)),
+        again: (!is_silent).then(|| grace - silence + Duration::from_secs(1)),
     }
 }
 
@@ -61,9 +68,14 @@ pub(super) fn status<'a>(conditions: &'a [NodeCondition], kind: &str) -> &'a str
     condition.map_or("Unknown", |condition| &condition.status)
 }
 
-/// What the node's agent reports, as unknown.
-fn doubted(before: &[NodeCondition], now: Timestamp) -> Vec<NodeCondition> {
-    let mut after = before.to_vec();
+/// Whether the node has ever said if it is ready.
+fn reports(conditions: &[NodeCondition]) -> bool {
+    conditions.iter().any(|known| known.type_ == "Ready")
+}
+
+/// What the node's agent reports, as unknown. What it never reported is unknown since the node was made.
+fn doubted(node: &Node, now: Timestamp) -> Vec<NodeCondition> {
+    let mut after = conditions_of(node).to_vec();
     for kind in ["Ready", "MemoryPressure", "DiskPressure", "PIDPressure"] {
         let transition = Some(Time(now));
         match after.iter_mut().find(|known| known.type_ == kind) {
@@ -79,17 +91,12 @@ fn doubted(before: &[NodeCondition], now: Timestamp) -> Vec<NodeCondition> {
                 status: "Unknown".into(),
                 reason: Some("NodeStatusNeverUpdated".into()),
                 message: Some("Kubelet never posted node status.".into()),
-                last_heartbeat_time: node_birth(before).or(transition.clone()),
+                last_heartbeat_time: node.metadata.creation_timestamp.clone(),
                 last_transition_time: transition,
             }),
         }
     }
     after
-}
-
-fn node_birth(conditions: &[NodeCondition]) -> Option<Time> {
-    let known = conditions.first()?;
-    known.last_heartbeat_time.clone()
 }
 
 /// The node's taints with those that follow from its conditions as they should be.
@@ -101,7 +108,8 @@ fn taints(
 ) -> Vec<Taint> {
     let is = |kind: &str, wanted: &str| status(conditions, kind) == wanted;
     let unschedulable = node.spec.as_ref().and_then(|spec| spec.unschedulable);
-    let (not_ready, unreachable) = (is("Ready", "False"), is("Ready", "Unknown"));
+    let not_ready = is("Ready", "False");
+    let unreachable = reports(conditions) && is("Ready", "Unknown");
     let rules = [
         (NODE_NOT_READY, NO_SCHEDULE, not_ready),
         (NODE_UNREACHABLE, NO_SCHEDULE, unreachable),
@@ -181,7 +189,7 @@ mod tests {
     #[test]
     fn a_ready_node_is_looked_at_again_when_its_grace_ends() {
         let plan = at(10, &node("True", json!({})), true);
-        assert_eq!(plan.again, Some(Duration::from_secs(31)));
+        assert_eq!(plan.again, Some(Duration::from_secs(41)));
         assert_eq!(
             (plan.conditions, plan.taints, plan.is_ready),
             (None, None, true)
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_silent_node_is_unknown_and_unreachable() {
-        let plan = at(41, &node("True", json!({})), true);
+        let plan = at(51, &node("True", json!({})), true);
         check(&plan, &["unreachable:NoSchedule", "unreachable:NoExecute"]);
         let conditions = plan.conditions.unwrap();
         assert!(
@@ -212,7 +220,7 @@ mod tests {
     #[test]
     fn when_all_nodes_seem_lost_nobody_is_evicted() {
         check(
-            &at(41, &node("True", json!({})), false),
+            &at(51, &node("True", json!({})), false),
             &["unreachable:NoSchedule"],
         );
     }
@@ -236,12 +244,37 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_never_reported_gets_conditions_that_say_so() {
-        let silent = Node::default();
-        let conditions = at(41, &silent, true).conditions.unwrap();
+    fn a_node_has_a_minute_to_report_for_the_first_time() {
+        let silent: Node = serde_json::from_value(json!({
+            "metadata": {"name": "n1", "creationTimestamp": "2030-01-01T00:00:00Z"},
+            "spec": {"taints": [{"key": "mine", "effect": "NoSchedule"}]},
+        }))
+        .expect("a Node");
+        let early = at(60, &silent, true);
+        assert_eq!(
+            (early.conditions, early.taints, early.is_ready),
+            (None, None, true)
+        );
+        assert_eq!(early.again, Some(Duration::from_secs(1)));
+
+        let late = at(61, &silent, true);
+        check(
+            &late,
+            &[
+                "mine:NoSchedule",
+                "unreachable:NoSchedule",
+                "unreachable:NoExecute",
+            ],
+        );
+        let conditions = late.conditions.unwrap();
         assert_eq!(
             conditions[0].reason.as_deref(),
             Some("NodeStatusNeverUpdated")
         );
+        assert_eq!(
+            conditions[0].last_heartbeat_time,
+            silent.metadata.creation_timestamp
+        );
+        assert_eq!((late.is_ready, late.again), (false, None));
     }
 }

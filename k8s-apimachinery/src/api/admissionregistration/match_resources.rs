@@ -23,9 +23,8 @@ pub(super) fn check(resources: &Field) {
         .must_be_one_of(&["Equivalent", "Exact"]);
     for field in ["namespaceSelector", "objectSelector"] {
         let selector = resources.get(field);
-        match selector.is_set() {
-            true => check_label_selector(&selector),
-            false => selector.required(""),
+        if selector.must_be_there() {
+            check_label_selector(&selector);
         }
     }
     for rules in ["resourceRules", "excludeResourceRules"] {

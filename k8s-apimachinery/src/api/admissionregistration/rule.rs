@@ -72,7 +72,8 @@ fn check_resources(resources: &Field) {
         has_every_one |= text == "*/*";
         has_all_plain |= text == "*";
         let Some((name, part)) = text.split_once('/') else {
-            has_plain |= text != "*";
+            // The last one decides, as in Kubernetes.
+            has_plain = text != "*";
             continue;
         };
         if all_of.contains(name) {

@@ -1,8 +1,9 @@
 //! DaemonSet: one pod on each node.
 
 use super::amount::{check_amount, check_not_more_than_all};
-use super::{check_collisions, check_counters, check_selector};
+use super::{check_chosen, check_collisions, check_counters, is_empty_selector};
 use crate::api::core::pod_template;
+use crate::api::selector::check_label_selector;
 use crate::api::{Edit, Field, NameRule, Rules};
 use crate::object::Object;
 
@@ -33,7 +34,13 @@ impl Rules for DaemonSet {
 
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
-        check_selector(&spec, "empty selector is invalid for daemonset");
+        let selector = spec.get("selector");
+        if check_label_selector(&selector) {
+            check_chosen(&spec);
+        }
+        if selector.is_set() && is_empty_selector(&selector) {
+            selector.invalid("empty selector is invalid for daemonset");
+        }
         pod_template::check_lasting(&spec.get("template"), "DaemonSet");
         spec.get("minReadySeconds").must_not_be_negative();
         check_strategy(&spec.get("updateStrategy"));

@@ -36,8 +36,10 @@ impl Rules for Deployment {
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
         spec.get("replicas").must_not_be_negative();
-        check_selector(&spec, "empty selector is invalid for deployment");
-        pod_template::check_lasting(&spec.get("template"), "ReplicaSet");
+        let empty = "empty selector is invalid for deployment";
+        if check_selector(&spec, empty, "invalid label selector") {
+            pod_template::check_lasting(&spec.get("template"), "ReplicaSet");
+        }
         check_strategy(&spec.get("strategy"));
         spec.get("minReadySeconds").must_not_be_negative();
         spec.get("revisionHistoryLimit").must_not_be_negative();
@@ -55,13 +57,14 @@ impl Rules for Deployment {
     }
 
     fn check_status(&self, new: &Field, old: &Field) {
-        const COUNTERS: [&str; 6] = [
+        const COUNTERS: [&str; 7] = [
             "observedGeneration",
             "replicas",
             "updatedReplicas",
             "readyReplicas",
             "availableReplicas",
             "unavailableReplicas",
+            "terminatingReplicas",
         ];
         let (status, old) = (new.get("status"), old.get("status"));
         check_counters(&status, &COUNTERS);
@@ -87,7 +90,8 @@ fn check_strategy(strategy: &Field) {
             }
         }
         "RollingUpdate" => check_rolling(&rolling),
-        _ => type_.must_be_one_of(&["Recreate", "RollingUpdate"]),
+        // The whole strategy is what Kubernetes calls unsupported.
+        _ => strategy.unsupported(&["Recreate", "RollingUpdate"]),
     }
 }
 

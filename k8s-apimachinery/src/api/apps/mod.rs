@@ -13,22 +13,37 @@ use crate::api::Field;
 use crate::api::selector::{check_label_selector, selects_labels};
 
 /// Checks a workload's selector: it is there, chooses something (`empty` tells that it doesn't), and chooses the
-/// template's pods.
-fn check_selector(spec: &Field, empty: &str) {
+/// template's pods. What can't be read as a selector is reported once more as such, with the words in `malformed`; the
+/// template has no say then. Says whether the selector can be read.
+fn check_selector(spec: &Field, empty: &str, malformed: &str) -> bool {
     let selector = spec.get("selector");
-    if !selector.is_set() {
-        selector.required("");
-        return;
+    if !selector.must_be_there() {
+        check_chosen(spec);
+        return true;
     }
-    check_label_selector(&selector);
-    if selector.get("matchLabels").is_empty() && selector.get("matchExpressions").is_empty() {
+    let is_well_formed = check_label_selector(&selector);
+    let is_empty = is_empty_selector(&selector);
+    if is_empty {
         selector.invalid(empty);
-        return;
     }
-    let template = spec.get("template");
+    if !is_well_formed {
+        selector.invalid(malformed);
+    } else if !is_empty {
+        check_chosen(spec);
+    }
+    is_well_formed
+}
+
+fn is_empty_selector(selector: &Field) -> bool {
+    selector.get("matchLabels").is_empty() && selector.get("matchExpressions").is_empty()
+}
+
+/// Reports a template whose pods its workload would not find again. No selector at all chooses nothing.
+pub(in crate::api) fn check_chosen(spec: &Field) {
+    let (selector, template) = (spec.get("selector"), spec.get("template"));
     let metadata = template.get("metadata");
     let labels = metadata.get("labels");
-    if !selects_labels(&selector, &labels) {
+    if !selector.is_set() || !selects_labels(&selector, &labels) {
         let shown = labels.value().cloned().unwrap_or(Value::Null);
         labels.invalid_value(shown, "`selector` does not match template `labels`");
     }

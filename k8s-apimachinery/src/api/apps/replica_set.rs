@@ -27,8 +27,10 @@ impl Rules for ReplicaSet {
         let spec = object.get("spec");
         spec.get("replicas").must_not_be_negative();
         spec.get("minReadySeconds").must_not_be_negative();
-        check_selector(&spec, "empty selector is invalid for deployment");
-        pod_template::check_lasting(&spec.get("template"), "ReplicaSet");
+        let empty = "empty selector is invalid for deployment";
+        if check_selector(&spec, empty, "invalid label selector") {
+            pod_template::check_lasting(&spec.get("template"), "ReplicaSet");
+        }
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
@@ -37,11 +39,12 @@ impl Rules for ReplicaSet {
     }
 
     fn check_status(&self, new: &Field, _old: &Field) {
-        const COUNTERS: [&str; 5] = [
+        const COUNTERS: [&str; 6] = [
             "replicas",
             "fullyLabeledReplicas",
             "readyReplicas",
             "availableReplicas",
+            "terminatingReplicas",
             "observedGeneration",
         ];
         let status = new.get("status");
@@ -86,7 +89,10 @@ mod tests {
         check_create(
             &ReplicaSet,
             replica_set(Value::Null),
-            &["spec.selector: Required value"],
+            &[
+                "spec.selector: Required value",
+                r#"spec.template.metadata.labels: Invalid value: {"app":"a"}: `selector` does not match template `labels`"#,
+            ],
         );
     }
 }

@@ -22,8 +22,9 @@ const MUTABLE: [&str; 7] = [
 ];
 
 impl Rules for StatefulSet {
+    /// The pods are called like it, with a number behind, and that is their hostname.
     fn name_rule(&self) -> NameRule {
-        NameRule::Subdomain
+        NameRule::Label
     }
 
     fn is_namespaced(&self) -> bool {
@@ -75,8 +76,11 @@ impl Rules for StatefulSet {
         spec.get("minReadySeconds").must_not_be_negative();
         spec.get("ordinals").get("start").must_not_be_negative();
         spec.get("revisionHistoryLimit").must_not_be_negative();
-        check_selector(&spec, "empty selector is invalid for statefulset");
-        check_template(&spec.get("template"));
+        let template = spec.get("template");
+        if check_selector(&spec, "empty selector is invalid for statefulset", "") {
+            check_labels_of(&template);
+        }
+        check_pods(&template.get("spec"));
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
@@ -130,8 +134,8 @@ fn check_strategy(strategy: &Field) {
     }
 }
 
-/// Volumes may come from the claims' templates, so the pods' spec as a whole is checked when they are made.
-fn check_template(template: &Field) {
+/// Checks the labels and annotations of the pods.
+fn check_labels_of(template: &Field) {
     let metadata = template.get("metadata");
     check_labels(&template.get("labels").holding(&metadata.get("labels")));
     check_annotations(
@@ -139,7 +143,10 @@ fn check_template(template: &Field) {
             .get("annotations")
             .holding(&metadata.get("annotations")),
     );
-    let spec = template.get("spec");
+}
+
+/// Volumes may come from the claims' templates, so the pods' spec as a whole is checked when they are made.
+fn check_pods(spec: &Field) {
     let restart = spec.get("restartPolicy");
     if restart.str() != "Always" {
         restart.unsupported(&["Always"]);

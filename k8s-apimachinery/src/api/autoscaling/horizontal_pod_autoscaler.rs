@@ -38,7 +38,9 @@ impl Rules for HorizontalPodAutoscaler {
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
         let (min, max) = (spec.get("minReplicas"), spec.get("maxReplicas"));
-        min.must_be_positive();
+        if min.int().is_some_and(|least| least < 1) {
+            min.invalid("must be greater than or equal to 1");
+        }
         let most = max.int().unwrap_or(0);
         if most < 1 {
             max.invalid_value(most, "must be greater than 0");
@@ -47,9 +49,12 @@ impl Rules for HorizontalPodAutoscaler {
             max.invalid_value(most, "must be greater than or equal to `minReplicas`");
         }
         metric::check_reference(&spec.get("scaleTargetRef"));
-        spec.get("metrics")
-            .items()
-            .for_each(|spec| metric::check(&spec));
+        let metrics = spec.get("metrics");
+        metrics.items().for_each(|spec| metric::check(&spec));
+        let is_outside = |spec: Field| matches!(spec.get("type").str(), "Object" | "External");
+        if min.int() == Some(0) && !metrics.items().any(is_outside) {
+            metrics.forbidden("must specify at least one Object or External metric to support scaling to zero replicas");
+        }
         behavior::check(&spec.get("behavior"));
     }
 

@@ -3,38 +3,55 @@
 use crate::api::{Field, NameRule};
 use crate::quantity::Quantity;
 
-/// Sorts of metrics, and the fields that describe them.
+/// Sorts of metrics, and the fields that describe them, in the order in which Kubernetes looks for them.
 const SOURCES: [(&str, &str); 5] = [
-    ("ContainerResource", "containerResource"),
-    ("External", "external"),
     ("Object", "object"),
+    ("External", "external"),
     ("Pods", "pods"),
     ("Resource", "resource"),
+    ("ContainerResource", "containerResource"),
+];
+const TYPES: [&str; 5] = [
+    "ContainerResource",
+    "External",
+    "Object",
+    "Pods",
+    "Resource",
 ];
 
-/// Checks one metric: it is described, and by the field for its sort alone.
+/// Checks one metric: it is described, and by the field for its sort alone. Of several descriptions the first is looked at.
 pub(super) fn check(metric: &Field) {
     let type_ = metric.get("type");
     if type_.is_empty() {
         type_.required("must specify a metric source type");
     }
     let expected = SOURCES.iter().find(|(sort, _)| *sort == type_.str());
-    let Some((_, expected)) = expected else {
-        type_.unsupported(&SOURCES.map(|(sort, _)| sort));
-        return;
-    };
-    let source = metric.get(expected);
-    if source.is_set() {
-        check_source(expected, &source);
-    } else {
-        source.required("must populate information for the given metric source");
+    let expected = expected.map(|(_, field)| *field);
+    if expected.is_none() {
+        type_.unsupported(&TYPES);
     }
-    for (_, other) in SOURCES.iter().filter(|(_, field)| field != expected) {
-        if metric.get(other).is_set() {
-            metric
-                .get(other)
-                .forbidden("must populate the given metric source only");
-        }
+    let is_given = |field: &&str| metric.get(field).is_set();
+    let given: Vec<_> = SOURCES
+        .map(|(_, field)| field)
+        .into_iter()
+        .filter(is_given)
+        .collect();
+    if let Some(first) = given.first() {
+        check_source(first, &metric.get(first));
+    }
+    match expected {
+        Some(field) if !given.contains(&field) => metric
+            .get(field)
+            .required("must populate information for the given metric source"),
+        _ => {}
+    }
+    for other in given
+        .iter()
+        .filter(|field| given.len() != 1 && Some(**field) != expected)
+    {
+        metric
+            .get(other)
+            .forbidden("must populate the given metric source only");
     }
 }
 

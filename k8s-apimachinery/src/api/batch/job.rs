@@ -3,8 +3,10 @@
 use serde_json::json;
 
 use super::{job_spec, job_status};
-use crate::api::selector::{check_label_selector, selects_labels};
+use crate::api::apps::check_chosen;
+use crate::api::selector::check_label_selector;
 use crate::api::{Edit, Field, NameRule, Rules};
+use crate::name;
 use crate::object::Object;
 
 /// Rules of `batch/v1` `Job`.
@@ -76,20 +78,13 @@ impl Rules for Job {
         if !selector.is_set() && !is_manual && metadata.get("uid").is_empty() {
             return;
         }
-        if !selector.must_be_set() {
-            return;
-        }
-        check_label_selector(&selector);
-        let template = spec.get("template");
-        let template_metadata = template.get("metadata");
-        let labels = template_metadata.get("labels");
-        if !selects_labels(&selector, &labels) {
-            let shown = labels.value().cloned().unwrap_or_default();
-            labels.invalid_value(shown, "`selector` does not match template `labels`");
+        if !selector.must_be_there() || check_label_selector(&selector) {
+            check_chosen(&spec);
         }
     }
 
     fn check_create(&self, object: &Field) {
+        check_hostnames(object);
         let (metadata, spec) = (object.get("metadata"), object.get("spec"));
         let selector = spec.get("selector");
         if spec.get("manualSelector").is_true() || !selector.is_set() {
@@ -111,7 +106,8 @@ impl Rules for Job {
                     .key(key)
                     .required(format!("must be '{value}'"));
             } else if label.str() != value {
-                label.invalid(format!("must be '{value}'"));
+                // Kubernetes shows all labels here.
+                label.holding(&labels).invalid(format!("must be '{value}'"));
             }
         }
         let match_labels = selector.get("matchLabels");
@@ -135,6 +131,24 @@ impl Rules for Job {
 
     fn check_status(&self, new: &Field, old: &Field) {
         job_status::check(new, old);
+    }
+}
+
+/// The pods of an indexed job are called like it, with their index behind, and that is their hostname.
+fn check_hostnames(job: &Field) {
+    let (metadata, spec) = (job.get("metadata"), job.get("spec"));
+    let (name, completions) = (metadata.get("name"), spec.get("completions").int());
+    let Some(last) = completions
+        .filter(|count| *count > 0)
+        .map(|count| count - 1)
+    else {
+        return;
+    };
+    let longest = format!("{}-{last}", name.str());
+    if spec.get("completionMode").str() == "Indexed" && !name::dns1123_label(&longest).is_empty() {
+        name.invalid(format!(
+            "will not able to create pod with invalid DNS label: {longest}"
+        ));
     }
 }
 

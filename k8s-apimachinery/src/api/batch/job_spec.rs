@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 use super::{failure_policy, success_policy};
 use crate::api::core::pod_template;
 use crate::api::{Edit, Field};
-use crate::name;
 
 const MAX_INDEXED_PARALLELISM: i64 = 100_000;
 const MAX_INDEXED_FAILURES: i64 = 100_000;
@@ -48,25 +47,30 @@ pub(super) fn check(spec: &Field) {
     }
     let managed_by = spec.get("managedBy");
     if managed_by.is_set() {
-        check_domain_path(&managed_by);
+        managed_by.must_be_domain_path();
         if managed_by.str().len() > MAX_MANAGED_BY {
             managed_by.too_long(MAX_MANAGED_BY);
         }
     }
     let mode = spec.get("completionMode");
     mode.may_be_one_of(&["NonIndexed", "Indexed"]);
-    if mode.str() == "Indexed" {
-        check_indexed(spec);
-    } else {
-        for field in ["backoffLimitPerIndex", "maxFailedIndexes", "successPolicy"] {
-            if spec.get(field).is_set() {
-                spec.get(field).invalid("requires indexed completion mode");
-            }
+    let only_indexed = |name: &str| {
+        let field = spec.get(name);
+        if field.is_set() {
+            field.invalid("requires indexed completion mode");
         }
+    };
+    match mode.str() {
+        "Indexed" => check_indexed(spec),
+        "" | "NonIndexed" => ["backoffLimitPerIndex", "maxFailedIndexes"]
+            .into_iter()
+            .for_each(only_indexed),
+        _ => {}
     }
     failure_policy::check(spec);
-    if mode.str() == "Indexed" {
-        success_policy::check(spec);
+    match mode.str() {
+        "Indexed" => success_policy::check(spec),
+        _ => only_indexed("successPolicy"),
     }
     let replacement = spec.get("podReplacementPolicy");
     match spec.get("podFailurePolicy").is_set() {
@@ -137,26 +141,6 @@ fn check_restarts(spec: &Field) {
         }
         "OnFailure" => {}
         _ => policy.unsupported(&["OnFailure", "Never"]),
-    }
-}
-
-/// Checks a name with a domain in front: `example.com/controller`.
-fn check_domain_path(field: &Field) {
-    let text = field.str();
-    match text.split_once('/') {
-        _ if text.is_empty() => field.required(""),
-        None | Some(("", _)) | Some((_, "")) => {
-            field.invalid("must be a domain-prefixed path (such as \"acme.io/foo\")");
-        }
-        Some((domain, path)) => {
-            for message in name::dns1123_subdomain(domain) {
-                field.invalid_value(domain, message);
-            }
-            let is_path = |c: char| c.is_ascii_alphanumeric() || "/-._~%!$&'()*+,;=:".contains(c);
-            if !path.chars().all(is_path) {
-                field.invalid_value(path, "Invalid path");
-            }
-        }
     }
 }
 

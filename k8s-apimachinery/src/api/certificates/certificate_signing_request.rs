@@ -2,6 +2,8 @@
 //!
 //! Whether the request in it is well-formed ASN.1 with a good signature is for the server to say.
 
+use std::cmp::Ordering;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
@@ -92,10 +94,16 @@ impl Rules for CertificateSigningRequest {
             check_not_removed(new, old, lasting);
         }
         for decided in ["Approved", "Denied"] {
-            if count(new, decided) > count(old, decided) {
-                status.get("conditions").forbidden(format!(
+            let conditions = status.get("conditions");
+            match count(new, decided).cmp(&count(old, decided)) {
+                Ordering::Less => {}
+                Ordering::Greater => conditions.forbidden(format!(
                     "updates may not add a condition of type {decided:?}"
-                ));
+                )),
+                Ordering::Equal if of_type(new, decided) == of_type(old, decided) => {}
+                Ordering::Equal => conditions.forbidden(format!(
+                    "updates may not modify a condition of type {decided:?}"
+                )),
             }
         }
         let (certificate, issued) = (status.get("certificate"), before.get("certificate"));
@@ -113,7 +121,7 @@ impl Rules for CertificateSigningRequest {
 
 fn check_usages(usages: &Field) {
     if usages.is_empty() {
-        usages.required("usages must be provided");
+        usages.required("");
     }
     let mut seen = Vec::new();
     for usage in usages.items() {
@@ -174,12 +182,14 @@ fn check_not_removed(new: &Field, old: &Field, lasting: &str) {
 
 /// How many conditions of a type there are.
 fn count(object: &Field, type_: &str) -> usize {
+    of_type(object, type_).len()
+}
+
+fn of_type<'v>(object: &Field<'_, 'v>, type_: &str) -> Vec<&'v Value> {
     let status = object.get("status");
     let conditions = status.get("conditions");
-    let of_type = conditions
-        .items()
-        .filter(|each| each.get("type").str() == type_);
-    of_type.count()
+    let values = conditions.items().filter_map(|each| each.value());
+    values.filter(|each| each["type"] == type_).collect()
 }
 
 /// One or more certificates and nothing else; an empty text is none.
@@ -189,20 +199,20 @@ fn check_certificate(text: &str) -> Result<(), String> {
     }
     let blocks = pem::blocks(text);
     if blocks.is_empty() {
-        return Err("must contain one or more CERTIFICATE PEM blocks".to_owned());
+        return Err("must contain at least one CERTIFICATE PEM block".to_owned());
     }
     for block in blocks {
-        if block.has_headers {
-            return Err("no PEM block headers are permitted".to_owned());
-        }
         if block.label != "CERTIFICATE" {
             return Err(format!(
                 "only CERTIFICATE PEM blocks are allowed, found {:?}",
                 block.label
             ));
         }
+        if block.has_headers {
+            return Err("no PEM block headers are permitted".to_owned());
+        }
         if block.data.is_empty() {
-            return Err("found CERTIFICATE PEM block containing 0 bytes".to_owned());
+            return Err("found CERTIFICATE PEM block containing 0 certificates".to_owned());
         }
     }
     Ok(())

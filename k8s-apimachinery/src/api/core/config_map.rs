@@ -60,20 +60,27 @@ pub(super) fn check_frozen(new: &Field, old: &Field, fields: &[&str]) {
 
 /// Checks a key of a ConfigMap or Secret; faults are reported at `field`.
 pub(super) fn check_key(field: &Field, key: &str) {
+    for fault in key_faults(key) {
+        field.invalid_value(key, fault);
+    }
+}
+
+/// What is wrong with a key, in Kubernetes' words.
+pub(super) fn key_faults(key: &str) -> Vec<String> {
     const CHARACTERS: &str = "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
     let is_allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
-    if key.len() > 253 {
-        field.invalid_value(key, "must be no more than 253 bytes");
-    }
-    if key.is_empty() || !key.bytes().all(is_allowed) {
-        field.invalid_value(key, CHARACTERS);
-    }
-    match key {
-        "." => field.invalid_value(key, "must not be '.'"),
-        ".." => field.invalid_value(key, "must not be '..'"),
-        _ if key.starts_with("..") => field.invalid_value(key, "must not start with '..'"),
-        _ => {}
-    }
+    let step = match key {
+        "." => Some("must not be '.'"),
+        ".." => Some("must not be '..'"),
+        _ if key.starts_with("..") => Some("must not start with '..'"),
+        _ => None,
+    };
+    let faults = [
+        (key.len() > 253).then_some("must be no more than 253 bytes"),
+        (key.is_empty() || !key.bytes().all(is_allowed)).then_some(CHARACTERS),
+        step,
+    ];
+    faults.into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// Bytes that a base64 text stands for.

@@ -14,6 +14,7 @@ pub mod pod;
 mod pod_gated;
 mod pod_resize;
 mod pod_spec;
+mod pod_status;
 pub mod pod_template;
 mod pod_update;
 pub mod replication_controller;
@@ -24,4 +25,4 @@ pub mod service;
 pub mod service_account;
 mod volume_source;
 
-pub(super) use pod_spec::{check_resource_list, check_toleration, port_name_faults};
+pub(super) use pod_spec::{check_overhead, check_toleration, port_name_faults};

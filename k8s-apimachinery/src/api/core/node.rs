@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::pod_spec::resources;
+use super::{config_map, pod_spec::resources};
 use crate::api::metadata::check_label_key;
 use crate::api::{Edit, Field, NameRule, Rules};
 use crate::ip::Network;
@@ -53,40 +53,97 @@ impl Rules for Node {
     }
 
     fn check(&self, object: &Field) {
-        let (spec, status) = (object.get("spec"), object.get("status"));
-        check_taints(&spec.get("taints"));
-        resources::check_list(&status.get("capacity"));
-        resources::check_list(&status.get("allocatable"));
-        check_pod_cidrs(&spec.get("podCIDRs"));
-        let addresses = status.get("addresses");
-        let mut seen = HashSet::new();
-        for address in addresses.items() {
-            if !seen.insert((address.get("type").str(), address.get("address").str())) {
-                address.duplicate();
+        // Kubernetes reports these as if they stood in the metadata.
+        let (metadata, spec) = (object.get("metadata"), object.get("spec"));
+        check_taints(&metadata.get("taints").holding(&spec.get("taints")));
+        let status = object.get("status");
+        for list in ["capacity", "allocatable"] {
+            let list = status.get(list);
+            for (name, _) in list.entries() {
+                resources::check_amount(&list.get(name), name);
             }
         }
     }
 
+    fn check_create(&self, object: &Field) {
+        let spec = object.get("spec");
+        check_pod_cidrs(&spec.get("podCIDRs"));
+    }
+
     fn check_update(&self, new: &Field, old: &Field) {
-        let (spec, old) = (new.get("spec"), old.get("spec"));
-        let (cidrs, old_cidrs) = (spec.get("podCIDRs"), old.get("podCIDRs"));
-        if !old_cidrs.is_empty() && !cidrs.same_as(&old_cidrs) {
-            cidrs.forbidden("node updates may not change podCIDR except from \"\" to valid");
+        let (spec, status, old) = (new.get("spec"), new.get("status"), old.get("spec"));
+        check_addresses(&status.get("addresses"));
+        check_kept(&spec, &old);
+        let source = spec.get("configSource");
+        if source.is_set() {
+            check_config_source(&source, false);
         }
-        let (provider, old_provider) = (spec.get("providerID"), old.get("providerID"));
-        if !old_provider.is_empty() && !provider.same_as(&old_provider) {
-            provider.forbidden("node updates may not change providerID except from \"\" to valid");
+        let config = status.get("config");
+        for source in ["assigned", "active", "lastKnownGood"] {
+            let source = config.get(source);
+            if source.is_set() {
+                check_config_source(&source, true);
+            }
         }
-        let is_kept = |field| spec.get(field).same_as(&old.get(field));
-        if !["externalID", "configSource"].into_iter().all(is_kept) {
-            new.forbidden("node updates may only change labels, taints, or capacity");
+        if !spec.get("externalID").same_as(&old.get("externalID")) {
+            spec.get("externalID").forbidden("may not be updated");
         }
     }
 
-    fn check_status(&self, new: &Field, _old: &Field) {
-        let status = new.get("status");
-        resources::check_list(&status.get("capacity"));
-        resources::check_list(&status.get("allocatable"));
+    /// Either part of a node is checked with the whole of it.
+    fn check_status(&self, new: &Field, old: &Field) {
+        self.check(new);
+        self.check_update(new, old);
+    }
+}
+
+fn check_addresses(addresses: &Field) {
+    let mut seen = HashSet::new();
+    for address in addresses.items() {
+        if !seen.insert((address.get("type").str(), address.get("address").str())) {
+            address.duplicate();
+        }
+    }
+}
+
+/// What a node was given once stays.
+fn check_kept(spec: &Field, old: &Field) {
+    const CIDR: &str = "node updates may not change podCIDR except from \"\" to valid";
+    const PROVIDER: &str = "node updates may not change providerID except from \"\" to valid";
+    for (field, why) in [("podCIDRs", CIDR), ("providerID", PROVIDER)] {
+        let (field, old) = (spec.get(field), old.get(field));
+        if !old.is_empty() && !field.same_as(&old) {
+            field.forbidden(why);
+        }
+    }
+}
+
+/// Checks where a node agent's settings came from, while that was still possible (KEP-281): a ConfigMap, in the status
+/// a certain version of it.
+fn check_config_source(source: &Field, is_status: bool) {
+    let map = source.get("configMap");
+    if !map.is_set() {
+        return source.invalid("exactly one reference subfield must be non-nil");
+    }
+    for name in ["uid", "resourceVersion"] {
+        let field = map.get(name);
+        match (is_status, field.is_empty()) {
+            (true, true) => field.required(format!("{name} must be set in status")),
+            (false, false) => field.forbidden(format!("{name} must not be set in spec")),
+            _ => {}
+        }
+    }
+    let faults: [(&str, fn(&str) -> Vec<String>); 3] = [
+        ("namespace", name::dns1123_label),
+        ("name", name::dns1123_subdomain),
+        ("kubeletConfigKey", config_map::key_faults),
+    ];
+    for (name, faults) in faults {
+        let field = map.get(name);
+        match field.is_empty() {
+            true => field.required(format!("{name} must be set")),
+            false => field.invalid_for(faults(field.str())),
+        }
     }
 }
 
@@ -95,12 +152,13 @@ fn check_taints(taints: &Field) {
     for taint in taints.items() {
         let [key, value, effect] = ["key", "value", "effect"].map(|field| taint.get(field));
         check_label_key(&key, key.str());
-        for message in name::label_value(value.str()) {
-            value.invalid(message);
+        let faults = name::label_value(value.str());
+        if !faults.is_empty() {
+            value.invalid(faults.join(";"));
         }
         effect.must_be_one_of(&EFFECTS);
         if !seen.insert((key.str(), effect.str())) {
-            taint.duplicate();
+            taint.duplicate_because("taints must be unique by key and effect pair");
         }
     }
 }
@@ -119,12 +177,18 @@ fn check_pod_cidrs(cidrs: &Field) {
     if cidrs.len() > 2 || cidrs.len() == 2 && families.len() == 1 {
         cidrs.invalid("may specify no more than one CIDR for each IP family");
     }
+    let mut seen = HashSet::new();
+    for cidr in cidrs.items() {
+        if !seen.insert(cidr.str()) {
+            cidr.duplicate();
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::testing::{check_create, check_update, cluster_wide};
+    use crate::api::testing::{check_create, check_status, check_update, cluster_wide};
     use serde_json::json;
 
     #[test]
@@ -152,13 +216,15 @@ mod tests {
         check_create(
             &Node,
             node(json!([taint("NoSchedule"), taint("NoSchedule")])),
-            &[r#"spec.taints[1]: Duplicate value: {"effect":"NoSchedule","key":"a"}"#],
+            &[
+                r#"metadata.taints[1]: Duplicate value: {"effect":"NoSchedule","key":"a"}: taints must be unique by key and effect pair"#,
+            ],
         );
         check_create(
             &Node,
             node(json!([taint("Never")])),
             &[
-                r#"spec.taints[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute""#,
+                r#"metadata.taints[0].effect: Unsupported value: "Never": supported values: "NoSchedule", "PreferNoSchedule", "NoExecute""#,
             ],
         );
     }
@@ -191,13 +257,59 @@ mod tests {
     }
 
     #[test]
-    fn updates_change_little() {
-        let node = |id: &str| cluster_wide(json!({"spec": {"externalID": id}}));
+    fn names_from_outside_stay() {
+        let node = |id: &str, provider: &str| {
+            cluster_wide(json!({"spec": {"externalID": id, "providerID": provider}}))
+        };
+        check_update(&Node, node("a", ""), node("a", "p"), &[]);
         check_update(
             &Node,
-            node("a"),
-            node("b"),
-            &[": Forbidden: node updates may only change labels, taints, or capacity"],
+            node("a", "p"),
+            node("b", "q"),
+            &[
+                "spec.providerID: Forbidden: node updates may not change providerID except from \"\" to valid",
+                "spec.externalID: Forbidden: may not be updated",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_status_is_checked_with_the_node() {
+        let status = |status: Value| cluster_wide(json!({"status": status}));
+        let address = json!({"type": "Hostname", "address": "n"});
+        check_status(&Node, status(json!({"addresses": [address]})), &[]);
+        check_status(
+            &Node,
+            status(json!({
+                "capacity": {"cpu": "-1", "example.com/gpu": "500m"},
+                "addresses": [address, address],
+            })),
+            &[
+                r#"status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0"#,
+                r#"status.capacity.example.com/gpu: Invalid value: "500m": must be an integer"#,
+                r#"status.addresses[1]: Duplicate value: {"address":"n","type":"Hostname"}"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn settings_come_from_a_config_map() {
+        let node = |source: Value| cluster_wide(json!({"spec": {"configSource": source}}));
+        let map = json!({"namespace": "a", "name": "b", "kubeletConfigKey": "c"});
+        check_update(
+            &Node,
+            node(json!(null)),
+            node(json!({"configMap": map})),
+            &[],
+        );
+        check_update(
+            &Node,
+            node(json!(null)),
+            node(json!({"configMap": {"uid": "u", "namespace": "a", "name": "b"}})),
+            &[
+                "spec.configSource.configMap.uid: Forbidden: uid must not be set in spec",
+                "spec.configSource.configMap.kubeletConfigKey: Required value: kubeletConfigKey must be set",
+            ],
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::volume_source;
+use super::volume_source::{self, Holder};
 use crate::api::selector::check_node_selector_term;
 use crate::api::{Edit, Field, NameRule, Rules};
 use crate::name;
@@ -60,7 +60,8 @@ impl Rules for PersistentVolume {
     }
 
     fn check(&self, object: &Field) {
-        check_spec(&object.get("spec"), false);
+        let metadata = object.get("metadata");
+        check_spec(&object.get("spec"), metadata.get("name").str(), false);
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
@@ -126,14 +127,11 @@ pub(super) fn default_sources(spec: &mut Map<String, Value>) {
     }
 }
 
-/// Checks a volume's spec; `inline` is one that stands inside a `VolumeAttachment`.
-pub(in crate::api) fn check_spec(spec: &Field, inline: bool) {
-    const INLINE: &str = "may not be specified in the context of inline volumes";
+/// Checks the spec of the volume `name`; `inline` is one that stands inside a `VolumeAttachment`.
+pub(in crate::api) fn check_spec(spec: &Field, name: &str, inline: bool) {
     if inline {
-        for field in ["claimRef", "capacity", "nodeAffinity", "storageClassName"] {
-            if !spec.get(field).is_empty() {
-                spec.get(field).forbidden(INLINE);
-            }
+        for field in ["claimRef", "capacity"] {
+            refuse_inline(&spec.get(field));
         }
         if !spec.get("csi").is_set() {
             spec.get("csi")
@@ -145,29 +143,46 @@ pub(in crate::api) fn check_spec(spec: &Field, inline: bool) {
         modes.required("");
     }
     check_modes(&modes);
-    let policy = spec.get("persistentVolumeReclaimPolicy");
-    let mode = spec.get("volumeMode");
+    let (policy, affinity) = (
+        spec.get("persistentVolumeReclaimPolicy"),
+        spec.get("nodeAffinity"),
+    );
     if inline {
         if !matches!(policy.str(), "" | "Retain") {
             policy.forbidden("may only be Retain in the context of inline volumes");
         }
+        refuse_inline(&affinity);
+    } else {
+        check_capacity(&spec.get("capacity"));
+        policy.may_be_one_of(&["Delete", "Recycle", "Retain"]);
+        check_affinity(&affinity);
+    }
+    check_source(spec, name);
+    check_class_and_mode(spec, inline);
+    check_attributes_class(spec);
+}
+
+fn refuse_inline(field: &Field) {
+    if !field.is_empty() {
+        field.forbidden("may not be specified in the context of inline volumes");
+    }
+}
+
+fn check_class_and_mode(spec: &Field, inline: bool) {
+    let (class, mode) = (spec.get("storageClassName"), spec.get("volumeMode"));
+    if inline {
+        refuse_inline(&class);
         if !matches!(mode.str(), "" | "Filesystem") {
             mode.forbidden(
                 "may not specify volumeMode other than Filesystem in the context of inline volumes",
             );
         }
-    } else {
-        check_capacity(&spec.get("capacity"));
-        policy.may_be_one_of(&["Delete", "Recycle", "Retain"]);
-        mode.may_be_one_of(&["Block", "Filesystem"]);
-        let class = spec.get("storageClassName");
-        if !class.is_empty() {
-            class.invalid_for(name::dns1123_subdomain(class.str()));
-        }
-        check_affinity(&spec.get("nodeAffinity"));
+        return;
     }
-    check_source(spec);
-    check_attributes_class(spec);
+    if !class.is_empty() {
+        class.invalid_for(name::dns1123_subdomain(class.str()));
+    }
+    mode.may_be_one_of(&["Block", "Filesystem"]);
 }
 
 /// Checks the access modes of a volume or a claim.
@@ -198,14 +213,26 @@ fn check_capacity(capacity: &Field) {
         capacity.unsupported_value(shown, &["storage"]);
     }
     for (_, amount) in capacity.entries() {
+        check_basic(&amount);
         check_positive(&amount);
+    }
+}
+
+/// Checks that an amount isn't less than nothing.
+pub(super) fn check_basic(amount: &Field) {
+    let value = amount
+        .str()
+        .parse::<Quantity>()
+        .map_or(0, |amount| amount.value());
+    if value < 0 {
+        amount.invalid_value(value, "must be a valid resource quantity");
     }
 }
 
 /// Checks that an amount is more than nothing.
 pub(super) fn check_positive(amount: &Field) {
     let quantity = amount.str().parse::<Quantity>();
-    if quantity.is_ok_and(|quantity| quantity.milli_value() <= 0) {
+    if quantity.is_ok_and(|quantity| quantity.is_negative() || quantity.is_zero()) {
         amount.invalid("must be greater than zero");
     }
 }
@@ -228,32 +255,48 @@ fn check_affinity(affinity: &Field) {
         .for_each(|term| check_node_selector_term(&term));
 }
 
-fn check_source(spec: &Field) {
+fn check_source(spec: &Field, name: &str) {
     let mut sources = SOURCES.iter().filter(|source| spec.get(source).is_set());
-    let Some(sort) = sources.next() else {
-        spec.required("must specify a volume type");
-        return;
-    };
-    let source = spec.get(sort);
-    volume_source::check(sort, &source);
-    match *sort {
-        "csi" => check_csi(&source),
-        "local" if !spec.get("nodeAffinity").is_set() => {
+    let first = sources.next();
+    if let Some(sort) = first {
+        let source = spec.get(sort);
+        // Kubernetes' own spelling of one of them.
+        let shown = spec.get("persistentDisk");
+        match *sort {
+            "csi" => check_csi(&source),
+            "gcePersistentDisk" => {
+                volume_source::check(
+                    sort,
+                    &shown.holding(&source),
+                    Holder::PersistentVolume(name),
+                );
+            }
+            sort => volume_source::check(sort, &source, Holder::PersistentVolume(name)),
+        }
+        if *sort == "local" && !spec.get("nodeAffinity").is_set() {
             spec.get("nodeAffinity")
                 .required("Local volume requires node affinity");
         }
-        "hostPath" => {
-            let policy = spec.get("persistentVolumeReclaimPolicy");
-            let is_root = source.get("path").str().trim_matches('/').is_empty();
-            if policy.str() == "Recycle" && is_root {
-                policy.forbidden("may not be 'recycle' for a hostPath mount of '/'");
-            }
-        }
-        _ => {}
     }
     for other in sources {
-        spec.get(other)
+        let shown = match *other {
+            "cephfs" => "cephFS",
+            other => other,
+        };
+        spec.get(shown)
             .forbidden("may not specify more than 1 volume type");
+    }
+    if first.is_none() {
+        spec.required("must specify a volume type");
+    }
+    let (path, policy) = (
+        spec.get("hostPath"),
+        spec.get("persistentVolumeReclaimPolicy"),
+    );
+    let path = path.get("path").str();
+    let is_root = path.starts_with('/') && path.split('/').all(|step| matches!(step, "" | "."));
+    if is_root && policy.str() == "Recycle" {
+        policy.forbidden("may not be 'recycle' for a hostPath mount of '/'");
     }
 }
 
@@ -264,26 +307,30 @@ fn check_csi(source: &Field) {
         "controllerPublishSecretRef",
         "controllerExpandSecretRef",
         "nodePublishSecretRef",
-        "nodeStageSecretRef",
         "nodeExpandSecretRef",
     ] {
         let secret = source.get(secret);
         if secret.is_set() {
-            secret.get("name").must_be_set();
-            secret.get("namespace").must_be_set();
+            let (name, namespace) = (secret.get("name"), secret.get("namespace"));
+            if name.must_be_set() {
+                name.invalid_for(name::dns1123_subdomain(name.str()));
+            }
+            if namespace.must_be_set() {
+                namespace.invalid_for(name::dns1123_label(namespace.str()));
+            }
         }
     }
 }
 
 /// Checks the name of a CSI driver.
 pub(in crate::api) fn check_driver_name(driver: &Field) {
-    if !driver.must_be_set() {
-        return;
-    }
+    driver.must_be_set();
     if driver.str().len() > 63 {
         driver.too_long(63);
     }
-    driver.invalid_for(name::dns1123_subdomain(&driver.str().to_lowercase()));
+    for message in name::dns1123_subdomain(&driver.str().to_lowercase()) {
+        driver.invalid_value(driver.str(), message);
+    }
 }
 
 fn check_attributes_class(spec: &Field) {
@@ -326,5 +373,105 @@ fn check_source_kept(new: &Field, spec: &Field, old: &Field) {
         new.get("nodeAffinity")
             .holding(&affinity)
             .invalid(crate::api::IMMUTABLE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::testing::{check_create, check_update, cluster_wide};
+    use serde_json::json;
+
+    fn volume(fields: Value) -> Object {
+        let mut spec = json!({"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "1Gi"}});
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        cluster_wide(json!({"spec": spec}))
+    }
+
+    fn csi(fields: Value) -> Object {
+        let mut source = json!({"driver": "d.example.com", "volumeHandle": "h"});
+        for (field, value) in fields.as_object().into_iter().flatten() {
+            source[field] = value.clone();
+        }
+        volume(json!({"csi": source}))
+    }
+
+    #[test]
+    fn a_volume_is_somewhere_and_of_some_size() {
+        check_create(&PersistentVolume, csi(json!({})), &[]);
+        check_create(
+            &PersistentVolume,
+            volume(json!({"capacity": {"storage": "-1"}})),
+            &[
+                "spec.capacity[storage]: Invalid value: -1: must be a valid resource quantity",
+                r#"spec.capacity[storage]: Invalid value: "-1": must be greater than zero"#,
+                "spec: Required value: must specify a volume type",
+            ],
+        );
+        check_create(
+            &PersistentVolume,
+            volume(json!({"local": {"path": "/a"}, "nfs": {"server": "s", "path": "/"}})),
+            &["spec.local: Forbidden: may not specify more than 1 volume type"],
+        );
+    }
+
+    #[test]
+    fn secrets_are_named_with_their_namespace() {
+        let secret =
+            |name: &str| json!({"controllerPublishSecretRef": {"name": name, "namespace": "n"}});
+        check_create(&PersistentVolume, csi(secret("s")), &[]);
+        check_create(
+            &PersistentVolume,
+            csi(json!({"nodeExpandSecretRef": {"name": "s"}})),
+            &["spec.csi.nodeExpandSecretRef.namespace: Required value"],
+        );
+    }
+
+    #[test]
+    fn the_root_of_a_host_is_not_recycled() {
+        let path = |path: &str| {
+            let source = json!({"path": path});
+            volume(json!({"hostPath": source, "persistentVolumeReclaimPolicy": "Recycle"}))
+        };
+        check_create(&PersistentVolume, path("/tmp"), &[]);
+        check_create(
+            &PersistentVolume,
+            path("/./"),
+            &[
+                "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_source_stays() {
+        let secret = json!({"controllerExpandSecretRef": {"name": "s", "namespace": "n"}});
+        check_update(&PersistentVolume, csi(json!({})), csi(secret.clone()), &[]);
+        let moved = "spec.persistentvolumesource: Forbidden: spec.persistentvolumesource is immutable after creation";
+        check_update(&PersistentVolume, csi(secret), csi(json!({})), &[moved]);
+        check_update(
+            &PersistentVolume,
+            csi(json!({})),
+            csi(json!({"volumeHandle": "i"})),
+            &[moved],
+        );
+    }
+
+    #[test]
+    fn where_a_volume_can_be_used_is_said_once() {
+        let on = |node: &str| {
+            let term =
+                json!({"matchExpressions": [{"key": "node", "operator": "In", "values": [node]}]});
+            let mut object = csi(json!({}));
+            let affinity = json!({"required": {"nodeSelectorTerms": [term]}});
+            object.set(&["spec", "nodeAffinity"], affinity);
+            object
+        };
+        check_update(&PersistentVolume, csi(json!({})), on("a"), &[]);
+        let faults = PersistentVolume.validate_update(&on("b"), &on("a"));
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert_eq!(faults[0].field, "nodeAffinity");
     }
 }

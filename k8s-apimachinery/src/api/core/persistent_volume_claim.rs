@@ -2,15 +2,28 @@
 
 use serde_json::{Map, Value};
 
-use super::persistent_volume::{check_modes, check_positive};
+use super::persistent_volume::{check_basic, check_modes, check_positive};
+use super::pod_spec::resources;
 use crate::api::selector::check_label_selector;
-use crate::api::{Edit, Field, NameRule, Rules};
+use crate::api::{Edit, Field, IMMUTABLE, NameRule, Rules};
 use crate::name;
 use crate::object::Object;
 use crate::quantity::Quantity;
+use crate::resource_name::is_native;
 
 /// Rules of `v1` `PersistentVolumeClaim`.
 pub struct PersistentVolumeClaim;
+
+/// Where claims named their class before they had a field for it.
+const CLASS_ANNOTATION: &str = "volume.beta.kubernetes.io/storage-class";
+/// How far a change of size has come.
+const RESIZES: [&str; 5] = [
+    "ControllerResizeInProgress",
+    "ControllerResizeInfeasible",
+    "NodeResizeInProgress",
+    "NodeResizeInfeasible",
+    "NodeResizePending",
+];
 
 impl Rules for PersistentVolumeClaim {
     fn name_rule(&self) -> NameRule {
@@ -30,6 +43,9 @@ impl Rules for PersistentVolumeClaim {
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
+        if !is_class_moved(new, old) {
+            check_class_annotation(new, old);
+        }
         check_spec_kept(new, old);
         check_size(new, old);
         let (spec, old) = (new.get("spec"), old.get("spec"));
@@ -47,29 +63,69 @@ impl Rules for PersistentVolumeClaim {
     }
 
     fn check_status(&self, new: &Field, _old: &Field) {
-        let (spec, status) = (new.get("spec"), new.get("status"));
-        if spec.get("accessModes").is_empty() {
-            spec.get("accessModes").required("");
+        if new.get("spec").get("accessModes").is_empty() {
+            // Kubernetes' own spelling, here and below.
+            new.get("Spec").get("accessModes").required("");
         }
-        for amounts in ["capacity", "allocatedResources"] {
-            for (_, amount) in status.get(amounts).entries() {
-                let quantity = amount.str().parse::<Quantity>();
-                if quantity.is_ok_and(|quantity| quantity.is_negative()) {
-                    amount.invalid("must be greater than or equal to 0");
-                }
+        let status = new.get("status");
+        for (_, amount) in status.get("capacity").entries() {
+            check_basic(&amount);
+        }
+        let shown = status.get("allocatedResourceStatus");
+        for (name, resize) in status.get("allocatedResourceStatuses").entries() {
+            check_resource(&shown, name);
+            if !RESIZES.contains(&resize.str()) {
+                shown.unsupported_value(name, &RESIZES);
             }
         }
-        let statuses = status.get("allocatedResourceStatuses");
-        for (_, resize) in statuses.entries() {
-            resize.may_be_one_of(&[
-                "ControllerResizeInProgress",
-                "ControllerResizeInfeasible",
-                "NodeResizePending",
-                "NodeResizeInProgress",
-                "NodeResizeInfeasible",
-            ]);
+        let allocated = status.get("allocatedResources");
+        for (name, amount) in allocated.entries() {
+            if check_resource(&allocated, name) {
+                check_basic(&amount);
+            }
         }
     }
+}
+
+/// Reports a resource that no claim is about. Says whether it is one of those that claims are about.
+fn check_resource(list: &Field, name: &str) -> bool {
+    let before = list.count_faults();
+    for message in name::qualified_name(name) {
+        list.invalid_value(name, message);
+    }
+    if list.count_faults() == before && is_native(name) && name != "storage" {
+        list.unsupported_value(name, &["storage"]);
+    }
+    list.count_faults() == before
+}
+
+/// Whether the class moves from the annotation that once held it into its field.
+fn is_class_moved(new: &Field, old: &Field) -> bool {
+    let (annotated, was_annotated) = (class_annotation(new), class_annotation(old));
+    let (spec, old) = (new.get("spec"), old.get("spec"));
+    let class = spec.get("storageClassName");
+    was_annotated.is_some()
+        && !old.get("storageClassName").is_set()
+        && class.is_set()
+        && Some(class.str()) == was_annotated
+        && (annotated.is_none() || annotated == was_annotated)
+}
+
+fn check_class_annotation(new: &Field, old: &Field) {
+    let (is, was) = (class_annotation(new), class_annotation(old));
+    if is.unwrap_or_default() != was.unwrap_or_default() {
+        let metadata = new.get("metadata");
+        let annotations = metadata.get("annotations");
+        let shown = annotations.get(CLASS_ANNOTATION);
+        shown.invalid_value(is.unwrap_or_default(), IMMUTABLE);
+    }
+}
+
+fn class_annotation<'v>(claim: &Field<'_, 'v>) -> Option<&'v str> {
+    let metadata = claim.get("metadata");
+    let annotations = metadata.get("annotations");
+    let class = annotations.key(CLASS_ANNOTATION);
+    class.is_set().then(|| class.str())
 }
 
 /// Fills in a claim, alone or as a template.
@@ -111,18 +167,29 @@ pub(super) fn check_spec(spec: &Field) {
     let storage = requests.key("storage");
     let shown = resources.key("storage");
     match storage.is_set() {
-        true => check_positive(&shown.holding(&storage)),
+        true => check_storage(&shown.holding(&storage)),
         false => shown.required(""),
     }
-    for class in ["storageClassName", "volumeAttributesClassName"] {
-        let class = spec.get(class);
-        if !class.is_empty() {
-            class.invalid_for(name::dns1123_subdomain(class.str()));
-        }
-    }
+    check_class(&spec.get("storageClassName"));
     spec.get("volumeMode")
         .may_be_one_of(&["Block", "Filesystem"]);
     check_sources(spec);
+    check_class(&spec.get("volumeAttributesClassName"));
+}
+
+fn check_class(class: &Field) {
+    if !class.is_empty() {
+        class.invalid_for(name::dns1123_subdomain(class.str()));
+    }
+}
+
+/// Checks how much storage is asked for.
+fn check_storage(storage: &Field) {
+    let before = storage.count_faults();
+    check_positive(storage);
+    if storage.count_faults() == before {
+        resources::check_amount(storage, "storage");
+    }
 }
 
 fn check_sources(spec: &Field) {
@@ -176,7 +243,11 @@ fn check_spec_kept(new: &Field, old: &Field) {
         let (field, was) = (spec.get(name), old_spec.get(name));
         match name {
             "volumeAttributesClassName" => true,
-            "volumeName" | "storageClassName" if !was.is_set() => true,
+            "volumeName" if was.is_empty() => true,
+            // A class may be given where there was none, in the field or in the annotation.
+            "storageClassName" if !was.is_set() && field.is_set() => {
+                class_annotation(old).is_none_or(|class| class == field.str())
+            }
             "resources" if is_bound => {
                 let (now, before) = (field.get("requests"), was.get("requests"));
                 let mut others = now
@@ -206,3 +277,6 @@ fn check_size(new: &Field, old: &Field) {
         size.forbidden("field can not be less than status.capacity");
     }
 }
+
+#[cfg(test)]
+mod tests;

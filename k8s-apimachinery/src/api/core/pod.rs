@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::pod_spec::{self, Stage, resources};
-use super::{pod_resize, pod_update};
+use super::{pod_resize, pod_status, pod_update};
 use crate::api::{Edit, Field, FieldError, NameRule, Rules, collect_update, metadata};
 use crate::object::Object;
 use crate::pod::request;
@@ -66,20 +66,7 @@ impl Rules for Pod {
     }
 
     fn check_status(&self, new: &Field, old: &Field) {
-        let (spec, old_spec) = (new.get("spec"), old.get("spec"));
-        let node_name = spec.get("nodeName");
-        if !node_name.same_as(&old_spec.get("nodeName")) {
-            node_name.forbidden("may not be changed directly");
-        }
-        let status = new.get("status");
-        let nominated = status.get("nominatedNodeName");
-        if !nominated.is_empty() {
-            nominated.invalid_for(crate::name::dns1123_subdomain(nominated.str()));
-        }
-        for (list, first) in [("podIPs", ""), ("hostIPs", "hostIP")] {
-            check_addresses(&status, list, first);
-        }
-        check_restarts(new, old);
+        pod_status::check(new, old);
     }
 }
 
@@ -95,27 +82,6 @@ fn check_tokens(spec: &Field) {
                 token.forbidden("must not be specified when serviceAccountName is not set");
             }
         }
-    }
-}
-
-/// Addresses of a pod or its host: one of each family at most, the first of them also in a field of its own.
-fn check_addresses(status: &Field, list: &str, first: &str) {
-    let list = status.get(list);
-    let mut seen = Vec::new();
-    for (index, item) in list.items().enumerate() {
-        let address = item.get("ip");
-        if index == 0 && !first.is_empty() && address.str() != status.get(first).str() {
-            address.invalid_value(address.str(), format!("must be equal to `{first}`"));
-        }
-        pod_spec::check_ip(&item.holding(&address));
-        if seen.contains(&address.str()) {
-            item.duplicate();
-        }
-        seen.push(address.str());
-    }
-    let families = |wanted: bool| seen.iter().filter(|it| it.contains(':') == wanted).count();
-    if families(true) > 1 || families(false) > 1 {
-        list.invalid("may specify no more than one IP for each IP family");
     }
 }
 
@@ -191,35 +157,6 @@ pub(super) fn is_mirror(pod: &Field) -> bool {
         .get("annotations")
         .key("kubernetes.io/config.mirror")
         .is_set()
-}
-
-/// A container that has ended for good doesn't come back.
-fn check_restarts(new: &Field, old: &Field) {
-    let spec = new.get("spec");
-    let policy = spec.get("restartPolicy");
-    if policy.str() == "Always" {
-        return;
-    }
-    let (status, old_status) = (new.get("status"), old.get("status"));
-    let (list, old_list) = (
-        status.get("containerStatuses"),
-        old_status.get("containerStatuses"),
-    );
-    for status in list.items() {
-        let name = status.get("name").str();
-        let was = old_list.items().find(|old| old.get("name").str() == name);
-        let Some(was) = was else { continue };
-        let was = was.get("state");
-        let ended = was.get("terminated");
-        if !ended.is_set() {
-            continue;
-        }
-        let may_retry = policy.str() == "OnFailure" && ended.get("exitCode").int() != Some(0);
-        let state = status.get("state");
-        if !may_retry && !state.get("terminated").is_set() {
-            state.forbidden("may not be transitioned to non-terminated state");
-        }
-    }
 }
 
 #[cfg(test)]

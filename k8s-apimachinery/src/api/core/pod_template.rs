@@ -56,7 +56,7 @@ pub(in crate::api) fn check_lasting(template: &Field, kind: &str) {
     check(template);
     let spec = template.get("spec");
     let restart = spec.get("restartPolicy");
-    if matches!(restart.str(), "OnFailure" | "Never") {
+    if restart.str() != "Always" {
         restart.unsupported(&["Always"]);
     }
     let deadline = spec.get("activeDeadlineSeconds");

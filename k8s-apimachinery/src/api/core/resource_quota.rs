@@ -41,8 +41,13 @@ impl Rules for ResourceQuota {
         let spec = object.get("spec");
         let hard = spec.get("hard");
         check_amounts(&hard);
-        check_scopes(&spec.get("scopes"), &hard);
-        check_selector(&spec.get("scopeSelector"), &hard);
+        let scopes = spec.get("scopes");
+        check_scopes(&scopes, &hard);
+        check_selector(&spec.get("scopeSelector"), &scopes, &hard);
+    }
+
+    fn check_create(&self, object: &Field) {
+        check_lists(&object.get("status"));
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
@@ -54,10 +59,13 @@ impl Rules for ResourceQuota {
     }
 
     fn check_status(&self, new: &Field, _old: &Field) {
-        let status = new.get("status");
-        for list in ["hard", "used"] {
-            check_amounts(&status.get(list));
-        }
+        check_lists(&new.get("status"));
+    }
+}
+
+fn check_lists(status: &Field) {
+    for list in ["hard", "used"] {
+        check_amounts(&status.get(list));
     }
 }
 
@@ -90,7 +98,7 @@ fn check_scopes(scopes: &Field, hard: &Field) {
     check_opposites(scopes, &names);
 }
 
-fn check_selector(selector: &Field, hard: &Field) {
+fn check_selector(selector: &Field, scopes: &Field, hard: &Field) {
     let expressions = selector.get("matchExpressions");
     let mut names = BTreeSet::new();
     for expression in expressions.items() {
@@ -122,7 +130,8 @@ fn check_selector(selector: &Field, hard: &Field) {
         }
         names.insert(scope.str());
     }
-    check_opposites(&expressions, &names);
+    // Kubernetes shows the scopes beside the selector here.
+    check_opposites(&expressions.holding(scopes), &names);
 }
 
 /// A scope goes only with resources of the objects that it speaks of.

@@ -8,6 +8,8 @@ use super::config_map::{MAX_DATA, check_frozen, check_key, decoded_len};
 use crate::api::{Edit, Field, NameRule, Rules};
 use crate::object::Object;
 
+/// Stands in faults where the data would.
+const REDACTED: &str = "<secret contents redacted>";
 /// Annotation that names the account of a token.
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
@@ -86,16 +88,30 @@ fn check_type(object: &Field, data: &Field) {
     }
 }
 
-/// Checks that the value holds JSON, without ever showing it.
+/// Checks that the value holds a JSON object, without ever showing it.
 fn check_json(value: &Field) {
-    if !value.is_set() {
-        value.required("");
+    if !value.must_be_there() {
         return;
     }
     let json = BASE64.decode(value.str()).unwrap_or_default();
-    if let Err(fault) = serde_json::from_slice::<serde::de::IgnoredAny>(&json) {
-        value.invalid_value("<secret contents redacted>", fault.to_string());
-    }
+    let sort = match serde_json::from_slice::<Value>(&json) {
+        Ok(Value::Object(_) | Value::Null) => return,
+        Ok(Value::Array(_)) => "array",
+        Ok(Value::String(_)) => "string",
+        Ok(Value::Number(_)) => "number",
+        Ok(Value::Bool(_)) => "bool",
+        Err(fault) => {
+            let why = match json.is_empty() {
+                true => "unexpected end of JSON input".to_owned(),
+                false => fault.to_string(),
+            };
+            return value.invalid_value(REDACTED, why);
+        }
+    };
+    value.invalid_value(
+        REDACTED,
+        format!("json: cannot unmarshal {sort} into Go value of type map[string]interface {{}}"),
+    );
 }
 
 #[cfg(test)]
@@ -137,9 +153,24 @@ mod tests {
             named(json!({"type": "kubernetes.io/service-account-token"})),
             &["metadata.annotations[kubernetes.io/service-account.name]: Required value"],
         );
-        let docker = "kubernetes.io/dockerconfigjson";
-        let data = json!({".dockerconfigjson": BASE64.encode("{}")});
-        check_create(&Secret, named(json!({"type": docker, "data": data})), &[]);
+        let docker = |text: &str| {
+            let data = json!({".dockerconfigjson": BASE64.encode(text)});
+            named(json!({"type": "kubernetes.io/dockerconfigjson", "data": data}))
+        };
+        check_create(&Secret, docker("{}"), &[]);
+        let refused = r#"data[.dockerconfigjson]: Invalid value: "<secret contents redacted>":"#;
+        check_create(
+            &Secret,
+            docker("[]"),
+            &[&format!(
+                "{refused} json: cannot unmarshal array into Go value of type map[string]interface {{}}"
+            )],
+        );
+        check_create(
+            &Secret,
+            docker(""),
+            &[&format!("{refused} unexpected end of JSON input")],
+        );
     }
 
     #[test]
@@ -149,6 +180,23 @@ mod tests {
             named(json!({"type": "a"})),
             named(json!({"type": "b"})),
             &[r#"type: Invalid value: "b": field is immutable"#],
+        );
+    }
+
+    #[test]
+    fn immutable_ones_keep_their_data() {
+        let secret = |immutable: bool, data: &str| {
+            named(json!({"immutable": immutable, "data": {"a": BASE64.encode(data)}}))
+        };
+        check_update(&Secret, secret(false, "x"), secret(true, "y"), &[]);
+        check_update(
+            &Secret,
+            secret(true, "x"),
+            secret(false, "y"),
+            &[
+                "immutable: Forbidden: field is immutable when `immutable` is set",
+                "data: Forbidden: field is immutable when `immutable` is set",
+            ],
         );
     }
 }

@@ -16,6 +16,8 @@ use crate::object::Object;
 
 const FIXED: &str = "may not change once set";
 const DAY: i64 = 86_400;
+/// Where each node agent listens.
+const KUBELET_PORT: i64 = 10_250;
 const AFFINITY_SECONDS: i64 = 3 * 60 * 60;
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
@@ -52,16 +54,18 @@ impl Rules for Service {
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
         check_topology(object);
+        check_by_type(&spec);
         check_ports(&spec);
-        check_affinity(&spec);
-        check_type(&spec);
-        address::check(&spec);
-        check_policies(&spec);
-        balancer::check(object, &spec);
         check_labels(&spec.get("selector"));
+        check_affinity(&spec);
+        address::check(&spec);
         for address in spec.get("externalIPs").items() {
             check_ordinary_ip(&address);
         }
+        spec.get("type").must_be_one_of(&TYPES);
+        check_port_numbers(&spec);
+        balancer::check(object, &spec);
+        check_policies(&spec);
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
@@ -98,7 +102,7 @@ impl Rules for Service {
         let balancer = status.get("loadBalancer");
         let points = balancer.get("ingress");
         if !points.is_empty() && spec.get("type").str() != "LoadBalancer" {
-            points.forbidden("may only be used when `spec.type` is \"LoadBalancer\"");
+            return points.forbidden("may only be used when `spec.type` is 'LoadBalancer'");
         }
         points
             .items()
@@ -159,48 +163,94 @@ fn is_headless(spec: &Field) -> bool {
     spec.get("clusterIP").str() == "None"
 }
 
-fn check_ports(spec: &Field) {
-    let ports = spec.get("ports");
-    let type_ = spec.get("type").str();
+/// Checks what goes with the type and what doesn't.
+fn check_by_type(spec: &Field) {
+    let (ports, type_) = (spec.get("ports"), spec.get("type").str());
     if ports.is_empty() && !is_headless(spec) && type_ != "ExternalName" {
         ports.required("");
     }
-    let (mut names, mut addresses, mut node_ports) =
-        (HashSet::new(), HashSet::new(), HashSet::new());
+    if type_ == "LoadBalancer" {
+        for port in ports.items() {
+            // Some balancers open more of a firewall than they should.
+            if port.get("port").int() == Some(KUBELET_PORT) {
+                port.invalid_value(
+                    KUBELET_PORT,
+                    "may not expose port 10250 externally since it is used by kubelet",
+                );
+            }
+        }
+    }
+    if is_headless(spec) && matches!(type_, "LoadBalancer" | "NodePort") {
+        address::refuse_headless(spec, type_);
+    }
+    if type_ == "ExternalName" {
+        check_external_name(spec);
+    }
+}
+
+fn check_external_name(spec: &Field) {
+    for field in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        let field = spec.get(field);
+        if !field.is_empty() {
+            field.forbidden("may not be set for ExternalName services");
+        }
+    }
+    let name = spec.get("externalName");
+    let domain = name.str().strip_suffix('.').unwrap_or(name.str());
+    if domain.is_empty() {
+        return name.required("");
+    }
+    for message in name::dns1123_subdomain(domain) {
+        name.invalid_value(domain, message);
+    }
+}
+
+fn check_ports(spec: &Field) {
+    let ports = spec.get("ports");
+    let mut names = HashSet::new();
     for port in ports.items() {
-        check_port(&port, ports.len() > 1, type_);
-        let [name, number, protocol, node_port] =
-            ["name", "port", "protocol", "nodePort"].map(|field| port.get(field));
-        if !name.is_empty() && !names.insert(name.str()) {
-            name.duplicate();
+        let name = port.get("name");
+        if !name.is_empty() {
+            name.invalid_for(name::dns1123_label(name.str()));
+            if !names.insert(name.str()) {
+                name.duplicate();
+            }
+        } else if ports.len() > 1 {
+            name.required("");
         }
-        if !addresses.insert((protocol.str(), number.int())) {
-            port.duplicate_value(json!({"port": number.int(), "protocol": protocol.str()}));
-        }
-        let taken = node_port.int().filter(|n| *n != 0);
-        if taken.is_some() && !node_ports.insert((protocol.str(), taken)) {
-            node_port.duplicate();
+        port.get("port").must_be_port();
+        port.get("protocol").must_be_one_of(&PROTOCOLS);
+        check_port_number_or_name(&port.get("targetPort"));
+        let app_protocol = port.get("appProtocol");
+        if app_protocol.is_set() {
+            check_label_key(&app_protocol, app_protocol.str());
         }
     }
 }
 
-fn check_port(port: &Field, needs_name: bool, type_: &str) {
-    let name = port.get("name");
-    if !name.is_empty() {
-        name.invalid_for(name::dns1123_label(name.str()));
-    } else if needs_name {
-        name.required("");
+/// Checks that no two ports are the same, on the cluster's addresses or on the nodes.
+fn check_port_numbers(spec: &Field) {
+    let ports = spec.get("ports");
+    let node_port = |port: &Field| port.get("nodePort").int().filter(|number| *number != 0);
+    if spec.get("type").str() == "ClusterIP" {
+        for port in ports.items().filter(|port| node_port(port).is_some()) {
+            let node_port = port.get("nodePort");
+            node_port.forbidden("may not be used when `type` is 'ClusterIP'");
+        }
     }
-    port.get("port").must_be_port();
-    port.get("protocol").must_be_one_of(&PROTOCOLS);
-    check_port_number_or_name(&port.get("targetPort"));
-    let app_protocol = port.get("appProtocol");
-    if app_protocol.is_set() {
-        check_label_key(&app_protocol, app_protocol.str());
+    let mut taken = HashSet::new();
+    for port in ports.items() {
+        let number = node_port(&port);
+        if number.is_some() && !taken.insert((port.get("protocol").str(), number)) {
+            port.get("nodePort").duplicate();
+        }
     }
-    let node_port = port.get("nodePort");
-    if type_ == "ClusterIP" && node_port.int().unwrap_or(0) != 0 {
-        node_port.forbidden("may not be used when `type` is 'ClusterIP'");
+    let mut taken = HashSet::new();
+    for port in ports.items() {
+        let (protocol, number) = (port.get("protocol").str(), port.get("port").int());
+        if !taken.insert((protocol, number)) {
+            port.duplicate_value(json!({"port": number, "protocol": protocol}));
+        }
     }
 }
 
@@ -217,32 +267,14 @@ fn check_affinity(spec: &Field) {
         "ClientIP" => {
             let client_ip = config.get("clientIP");
             let seconds = client_ip.get("timeoutSeconds");
-            if !seconds.int().is_some_and(|s| 0 < s && s <= DAY) {
+            let absent = [&config, &client_ip, &seconds];
+            if let Some(absent) = absent.into_iter().find(|field| !field.is_set()) {
+                absent.required("when session affinity type is ClientIP");
+            } else if !seconds.int().is_some_and(|s| 0 < s && s <= DAY) {
                 seconds.invalid(format!("must be greater than 0 and less than {DAY}"));
             }
         }
         _ => {}
-    }
-}
-
-fn check_type(spec: &Field) {
-    let type_ = spec.get("type");
-    type_.must_be_one_of(&TYPES);
-    if type_.str() != "ExternalName" {
-        return;
-    }
-    let external_name = spec.get("externalName");
-    if external_name.must_be_set() {
-        let name = external_name.str();
-        external_name.invalid_for(name::dns1123_subdomain(
-            name.strip_suffix('.').unwrap_or(name),
-        ));
-    }
-    for field in ["clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        let field = spec.get(field);
-        if !field.is_empty() {
-            field.forbidden("may not be set for ExternalName services");
-        }
     }
 }
 

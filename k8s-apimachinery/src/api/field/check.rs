@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::Field;
+use crate::name;
 
 /// Kubernetes' words for a field that must not change.
 pub const IMMUTABLE: &str = "field is immutable";
@@ -15,6 +16,36 @@ impl Field<'_, '_> {
             self.required("");
         }
         !self.is_empty()
+    }
+
+    /// Reports the field as required unless it is there, empty or not. Says whether it is.
+    pub fn must_be_there(&self) -> bool {
+        if !self.is_set() {
+            self.required("");
+        }
+        self.is_set()
+    }
+
+    /// A name with a domain in front, such as `example.com/controller`. Of a path whose one part is wrong, that part is
+    /// shown.
+    pub fn must_be_domain_path(&self) {
+        const PATH: &str =
+            "Invalid path (regex used for validation is '[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+')";
+        let is_path_byte = |c: u8| c.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:".contains(&c);
+        match self.str().split_once('/') {
+            _ if self.is_empty() => self.required(""),
+            None | Some(("", _) | (_, "")) => {
+                self.invalid("must be a domain-prefixed path (such as \"acme.io/foo\")");
+            }
+            Some((domain, path)) => {
+                for message in name::dns1123_subdomain(domain) {
+                    self.invalid_value(domain, message);
+                }
+                if !path.bytes().all(is_path_byte) {
+                    self.invalid_value(path, PATH);
+                }
+            }
+        }
     }
 
     /// A text that must be one of the given; an absent one is required.

@@ -85,6 +85,11 @@ impl Field<'_, '_> {
         self.report(FieldErrorKind::Duplicate, self.own_value(), String::new());
     }
 
+    /// The value occurs twice among its siblings, which must differ in this.
+    pub fn duplicate_because(&self, detail: impl Into<String>) {
+        self.report(FieldErrorKind::Duplicate, self.own_value(), detail.into());
+    }
+
     /// A value other than the field's own occurs twice.
     pub fn duplicate_value(&self, bad_value: impl Into<Value>) {
         self.report(FieldErrorKind::Duplicate, bad_value.into(), String::new());
@@ -93,6 +98,11 @@ impl Field<'_, '_> {
     /// The value refers to something that isn't there.
     pub fn not_found(&self) {
         self.report(FieldErrorKind::NotFound, self.own_value(), String::new());
+    }
+
+    /// A value other than the field's own refers to something that isn't there, although it must for this reason.
+    pub fn not_found_because(&self, bad_value: impl Into<Value>, detail: impl Into<String>) {
+        self.report(FieldErrorKind::NotFound, bad_value.into(), detail.into());
     }
 
     /// A value other than the field's own refers to something that isn't there.

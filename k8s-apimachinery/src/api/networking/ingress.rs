@@ -48,13 +48,15 @@ impl Rules for Ingress {
     fn check_create(&self, object: &Field) {
         let metadata = object.get("metadata");
         let annotations = metadata.get("annotations");
-        let class = annotations.key(CLASS_ANNOTATION);
-        if class.is_set() && object.get("spec").get("ingressClassName").is_set() {
+        let annotated = annotations.key(CLASS_ANNOTATION);
+        let spec = object.get("spec");
+        let class = spec.get("ingressClassName");
+        if annotated.is_set() && class.is_set() && annotated.str() != class.str() {
             // Kubernetes reports it at `annotations`, not at `metadata.annotations`.
             let annotations = object.get("annotations");
             annotations.get(CLASS_ANNOTATION).invalid_value(
-                class.str(),
-                "can not be set when the class field is also set",
+                annotated.str(),
+                "must match `ingressClassName` when both are specified",
             );
         }
     }
@@ -227,7 +229,7 @@ mod tests {
         check_create(
             &Ingress,
             with_backend(json!({"resource": {"kind": "Bucket"}})),
-            &["spec.defaultBackend.resource.name: Required value"],
+            &["spec.defaultBackend.resource.name: Required value: name is required"],
         );
     }
 
@@ -278,16 +280,19 @@ mod tests {
     }
 
     #[test]
-    fn the_class_is_named_once() {
-        let object = named(json!({
-            "metadata": {"annotations": {"kubernetes.io/ingress.class": "x"}},
-            "spec": {"ingressClassName": "x", "rules": [{}]},
-        }));
+    fn the_class_has_one_name() {
+        let object = |class: &str| {
+            named(json!({
+                "metadata": {"annotations": {"kubernetes.io/ingress.class": "x"}},
+                "spec": {"ingressClassName": class, "rules": [{}]},
+            }))
+        };
+        check_create(&Ingress, object("x"), &[]);
         check_create(
             &Ingress,
-            object,
+            object("y"),
             &[
-                r#"annotations.kubernetes.io/ingress.class: Invalid value: "x": can not be set when the class field is also set"#,
+                r#"annotations.kubernetes.io/ingress.class: Invalid value: "x": must match `ingressClassName` when both are specified"#,
             ],
         );
     }

@@ -29,12 +29,10 @@ impl Rules for IngressClass {
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
         let controller = spec.get("controller");
-        if controller.must_be_set() {
-            if controller.str().len() > MAX_CONTROLLER {
-                controller.too_long(MAX_CONTROLLER);
-            }
-            controller.invalid_for(name::domain_prefixed_path(controller.str()));
+        if controller.str().len() > MAX_CONTROLLER {
+            controller.too_long(MAX_CONTROLLER);
         }
+        controller.must_be_domain_path();
         let parameters = spec.get("parameters");
         if parameters.is_set() {
             check_reference(&parameters);

@@ -15,9 +15,11 @@ fn check_reference(reference: &Field) {
     if group.is_set() {
         group.invalid_for(name::dns1123_subdomain(group.str()));
     }
-    for field in ["kind", "name"] {
-        let field = reference.get(field);
-        if field.must_be_set() {
+    for name in ["kind", "name"] {
+        let field = reference.get(name);
+        if field.is_empty() {
+            field.required(format!("{name} is required"));
+        } else {
             field.invalid_for(NameRule::PathSegment.faults(field.str()));
         }
     }

@@ -8,8 +8,8 @@ use crate::api::{Edit, Field, NameRule, Rules};
 use crate::ip::Network;
 use crate::object::Object;
 
-const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
-const TYPES: [&str; 2] = ["Egress", "Ingress"];
+const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+const TYPES: [&str; 2] = ["Ingress", "Egress"];
 
 /// Rules of `networking.k8s.io/v1` `NetworkPolicy`.
 pub struct NetworkPolicy;
@@ -54,7 +54,11 @@ impl Rules for NetworkPolicy {
         if types.len() > TYPES.len() {
             return types.invalid("may not specify more than two policyTypes");
         }
-        types.items().for_each(|type_| type_.must_be_one_of(&TYPES));
+        for type_ in types.items() {
+            if !TYPES.contains(&type_.str()) {
+                type_.unsupported(&TYPES);
+            }
+        }
     }
 }
 
@@ -75,7 +79,9 @@ fn check_port(port: &Field) {
         Some(_) => {
             number.must_be_port();
             if end.is_set() && end.int() < number.int() {
-                end.invalid("must be greater than or equal to `port`");
+                // Kubernetes shows the port here.
+                end.holding(&number)
+                    .invalid("must be greater than or equal to `port`");
             }
             if end.is_set() {
                 end.must_be_port();
@@ -86,7 +92,9 @@ fn check_port(port: &Field) {
 
 fn check_peer(peer: &Field) {
     let selectors = ["podSelector", "namespaceSelector"].map(|field| peer.get(field));
-    selectors.iter().for_each(check_label_selector);
+    for selector in &selectors {
+        check_label_selector(selector);
+    }
     let block = peer.get("ipBlock");
     if block.is_set() {
         check_block(&block);
@@ -193,10 +201,10 @@ mod tests {
             port(json!({"port": 80, "endPort": 79, "protocol": "ICMP"})),
             &[
                 &format!(
-                    r#"{at}.protocol: Unsupported value: "ICMP": supported values: "SCTP", "TCP", "UDP""#
+                    r#"{at}.protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP", "SCTP""#
                 ),
                 &format!(
-                    "{at}.endPort: Invalid value: 79: must be greater than or equal to `port`"
+                    "{at}.endPort: Invalid value: 80: must be greater than or equal to `port`"
                 ),
             ],
         );

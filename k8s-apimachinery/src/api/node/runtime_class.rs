@@ -1,6 +1,6 @@
 //! RuntimeClass: how a node runs the containers of a pod (KEP-585).
 
-use crate::api::core::{check_resource_list, check_toleration};
+use crate::api::core::{check_overhead, check_toleration};
 use crate::api::metadata::check_labels;
 use crate::api::{Field, NameRule, Rules};
 use crate::name;
@@ -23,9 +23,9 @@ impl Rules for RuntimeClass {
             handler.invalid_value(handler.str(), message);
         }
         let overhead = object.get("overhead");
-        // Kubernetes checks it as the limits of a container, and reports it so.
-        let (fixed, limits) = (overhead.get("podFixed"), overhead.get("limits"));
-        check_resource_list(&limits.holding(&fixed));
+        if overhead.is_set() {
+            check_overhead(&overhead, &overhead.get("podFixed"));
+        }
         let scheduling = object.get("scheduling");
         check_labels(&scheduling.get("nodeSelector"));
         let tolerations = scheduling.get("tolerations");

@@ -1,6 +1,7 @@
 //! PodDisruptionBudget: how many pods of a set may be taken down on purpose at a time.
 
 use crate::api::apps::amount::{check_amount, check_not_more_than_all};
+use crate::api::condition::check_conditions;
 use crate::api::selector::check_label_selector;
 use crate::api::{Field, NameRule, Rules};
 
@@ -32,6 +33,7 @@ impl Rules for PodDisruptionBudget {
 
     fn check_status(&self, new: &Field, _old: &Field) {
         let status = new.get("status");
+        check_conditions(&status.get("conditions"));
         for counter in [
             "disruptionsAllowed",
             "currentHealthy",

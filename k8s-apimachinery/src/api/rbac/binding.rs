@@ -17,7 +17,7 @@ pub(super) fn default(binding: &mut Map<String, Value>) {
 }
 
 /// Checks a binding. `roles` are the kinds it may refer to.
-pub(super) fn check(binding: &Field, roles: &[&str]) {
+pub(super) fn check(binding: &Field, roles: &[&str], is_namespaced: bool) {
     let role = binding.get("roleRef");
     let [group, kind, name] = ["apiGroup", "kind", "name"].map(|field| role.get(field));
     if group.str() != GROUP {
@@ -30,7 +30,7 @@ pub(super) fn check(binding: &Field, roles: &[&str]) {
         name.invalid_for(crate::api::NameRule::PathSegment.faults(name.str()));
     }
     for subject in binding.get("subjects").items() {
-        check_subject(&subject);
+        check_subject(&subject, is_namespaced);
     }
 }
 
@@ -42,7 +42,8 @@ pub(super) fn check_update(new: &Field, old: &Field) {
     }
 }
 
-fn check_subject(subject: &Field) {
+/// An account without a namespace is one of the binding's own, if that has one.
+fn check_subject(subject: &Field, is_namespaced: bool) {
     let [kind, group, name, namespace] =
         ["kind", "apiGroup", "name", "namespace"].map(|field| subject.get(field));
     name.must_be_set();
@@ -54,7 +55,9 @@ fn check_subject(subject: &Field) {
             if !group.is_empty() {
                 group.unsupported(&[""]);
             }
-            namespace.must_be_set();
+            if !is_namespaced {
+                namespace.must_be_set();
+            }
         }
         "User" | "Group" => {
             if group.str() != GROUP {

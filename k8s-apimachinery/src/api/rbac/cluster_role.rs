@@ -26,9 +26,9 @@ impl Rules for ClusterRole {
                     "at least one clusterRoleSelector required if aggregationRule is non-nil",
                 );
             }
-            selectors
-                .items()
-                .for_each(|selector| check_label_selector(&selector));
+            for selector in selectors.items() {
+                check_label_selector(&selector);
+            }
         }
     }
 }

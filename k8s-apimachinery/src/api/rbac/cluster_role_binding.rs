@@ -21,7 +21,7 @@ impl Rules for ClusterRoleBinding {
     }
 
     fn check(&self, object: &Field) {
-        binding::check(object, &["ClusterRole"]);
+        binding::check(object, &["ClusterRole"], self.is_namespaced());
     }
 
     fn check_update(&self, new: &Field, old: &Field) {

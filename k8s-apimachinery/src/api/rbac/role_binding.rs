@@ -21,7 +21,7 @@ impl Rules for RoleBinding {
     }
 
     fn check(&self, object: &Field) {
-        binding::check(object, &["Role", "ClusterRole"]);
+        binding::check(object, &["Role", "ClusterRole"], self.is_namespaced());
     }
 
     fn check_update(&self, new: &Field, old: &Field) {
@@ -40,13 +40,13 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_filled_in_and_accounts_need_a_namespace() {
+    fn groups_are_filled_in_and_accounts_are_of_the_same_namespace() {
         let user = json!({"kind": "User", "name": "u"});
         check_create(&RoleBinding, binding("a", user), &[]);
         check_create(
             &RoleBinding,
             binding("a", json!({"kind": "ServiceAccount", "name": "s"})),
-            &["subjects[0].namespace: Required value"],
+            &[],
         );
     }
 

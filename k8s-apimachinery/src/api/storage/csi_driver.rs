@@ -36,8 +36,11 @@ impl Rules for CsiDriver {
 
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
-        spec.get("fsGroupPolicy")
-            .may_be_one_of(&["File", "None", "ReadWriteOnceWithFSType"]);
+        const FS_GROUP_POLICIES: [&str; 3] = ["File", "None", "ReadWriteOnceWithFSType"];
+        let policy = spec.get("fsGroupPolicy");
+        if policy.is_set() && !FS_GROUP_POLICIES.contains(&policy.str()) {
+            policy.unsupported(&FS_GROUP_POLICIES);
+        }
         check_tokens(&spec.get("tokenRequests"));
         let modes = spec.get("volumeLifecycleModes");
         for mode in modes.items() {

@@ -23,8 +23,15 @@ impl Rules for CsiNode {
     fn check(&self, object: &Field) {
         let spec = object.get("spec");
         let drivers = spec.get("drivers");
-        drivers.items().for_each(|driver| check_driver(&driver));
-        drivers.must_differ_in("name");
+        let mut names = HashSet::new();
+        for driver in drivers.items() {
+            check_driver(&driver);
+            let name = driver.get("name");
+            if !names.insert(name.str()) {
+                name.duplicate_value(name.str());
+            }
+            check_topology(&driver);
+        }
     }
 
     /// Drivers come and go; of one that stays only the number of volumes may change.
@@ -54,6 +61,9 @@ fn check_driver(driver: &Field) {
     }
     let allocatable = driver.get("allocatable");
     allocatable.get("count").must_not_be_negative();
+}
+
+fn check_topology(driver: &Field) {
     let mut keys = HashSet::new();
     for key in driver.get("topologyKeys").items() {
         if key.is_empty() {

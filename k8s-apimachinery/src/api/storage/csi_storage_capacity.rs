@@ -23,12 +23,10 @@ impl Rules for CsiStorageCapacity {
         for message in name::dns1123_subdomain(class.str()) {
             class.invalid_value(class.str(), message);
         }
-        for amount in ["capacity", "maximumVolumeSize"] {
-            let amount = object.get(amount);
-            let quantity = amount.str().parse::<Quantity>();
-            if quantity.is_ok_and(|quantity| quantity.is_negative()) {
-                amount.invalid("must be greater than or equal to 0");
-            }
+        let capacity = object.get("capacity");
+        let quantity = capacity.str().parse::<Quantity>();
+        if quantity.is_ok_and(|quantity| quantity.is_negative()) {
+            capacity.invalid("must be greater than or equal to 0");
         }
     }
 

@@ -43,10 +43,7 @@ impl Rules for VolumeAttachment {
 
     fn check_create(&self, object: &Field) {
         let spec = object.get("spec");
-        let attacher = spec.get("attacher");
-        if attacher.is_set() {
-            check_driver_name(&attacher);
-        }
+        check_driver_name(&spec.get("attacher"));
         let source = spec.get("source");
         let volume = source.get("persistentVolumeName");
         if volume.is_set() {
@@ -72,7 +69,7 @@ fn check_source(source: &Field) {
     match (inline.is_set(), volume.is_set()) {
         (false, false) => source.required(ONE),
         (true, true) => source.forbidden(ONE),
-        (true, false) => persistent_volume::check_spec(&inline, true),
+        (true, false) => persistent_volume::check_spec(&inline, "", true),
         (false, true) if volume.is_empty() => {
             volume.required("must specify non empty persistentVolumeName")
         }
@@ -91,7 +88,8 @@ fn check_state(status: &Field) {
     for error in ["attachError", "detachError"] {
         let error = status.get(error);
         if error.get("message").str().len() > MAX_MESSAGE {
-            error.get("message").too_long(MAX_MESSAGE);
+            // Kubernetes names the other limit here.
+            error.get("message").too_long(MAX_METADATA);
         }
         error.get("errorCode").must_be_between(0, i32::MAX.into());
     }

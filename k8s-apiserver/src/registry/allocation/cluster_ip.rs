@@ -10,6 +10,7 @@ use k8s_apimachinery::{Object, Value, ip::Network};
 use k8s_store::{Compare, Op};
 use serde_json::json;
 
+use super::Refusal;
 use crate::{
     error::Cause,
     registry::{Effects, View, cell, entry, environment::new_uid, key, networking, rfc3339},
@@ -50,7 +51,7 @@ impl<'a> Addresses<'a> {
     }
 
     /// Gives the service the address that it asks for, or any.
-    pub(super) fn assign(&mut self, service: &mut Object) -> Result<(), Cause> {
+    pub(super) fn assign(&mut self, service: &mut Object) -> Result<(), Refusal> {
         if service.str(&["spec", "type"]) == Some("ExternalName") {
             return Ok(());
         }
@@ -97,7 +98,7 @@ impl<'a> Addresses<'a> {
 
     /// Takes one that is free, at random, so that racing services rarely meet. The first ones of each network, `.1` and
     /// `.10` among them, come last: they are for those who ask for a certain one.
-    fn take_any(&mut self) -> Result<String, Cause> {
+    fn take_any(&mut self) -> Result<String, Refusal> {
         let random = self.view.config().environment.random();
         let networks = self.networks.iter().filter(|n| n.address.is_ipv4());
         let ranges = networks.flat_map(|network| {
@@ -113,11 +114,8 @@ impl<'a> Addresses<'a> {
             let round = (0..count).map(|step| at(network, range.start() + (first + step) % count));
             round.into_iter().find(|address| !self.is_taken(*address))
         });
-        let free = free.ok_or_else(|| Cause {
-            reason: "InternalError".to_owned(),
-            message: "Internal error: failed to allocate a serviceIP: range is full".to_owned(),
-            field: "spec.clusterIPs".to_owned(),
-        })?;
+        let full = "failed to allocate a serviceIP: range is full";
+        let free = free.ok_or_else(|| Refusal::Exhausted(full.to_owned()))?;
         self.wanted = Some(free);
         Ok(free.to_string())
     }

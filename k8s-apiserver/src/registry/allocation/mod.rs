@@ -10,5 +10,21 @@ mod node_port;
 mod pool;
 mod service;
 
+use crate::error::Cause;
+
 pub(super) use service::missing_claim;
 pub use service::{carry_over, effects};
+
+/// Why a service doesn't get what it needs.
+enum Refusal {
+    /// It asks for what it can't have.
+    Invalid(Cause),
+    /// It asks for any, and there is none left. Or its health check's port can't be had.
+    Exhausted(String),
+}
+
+impl From<Cause> for Refusal {
+    fn from(cause: Cause) -> Self {
+        Refusal::Invalid(cause)
+    }
+}

@@ -4,8 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_apimachinery::{Object, Value};
 
-use super::pool::{Exhausted, Pool, Taken};
+use super::{
+    Refusal,
+    pool::{Pool, Taken},
+};
 use crate::{error::Cause, registry::View};
+
+const NO_NODE_PORT: &str = "failed to allocate a nodePort: range is full";
+const NO_HEALTH_PORT: &str = "failed to allocate a HealthCheck NodePort 0: range is full";
 
 /// The pool of node ports. The first ones are left to explicit requests.
 pub(super) fn pool<'a>(view: &'a View<'a>, owner: String, old: Option<&Object>) -> Pool<'a> {
@@ -48,7 +54,7 @@ fn has_ports(service: &Object) -> bool {
 /// Gives each port of the service the node port that it asks for, or any.
 ///
 /// The same port over another protocol shares the number, so that DNS has one for both.
-pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Cause> {
+pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Refusal> {
     let is_reachable = has_ports(service);
     let path = ["spec", "ports"];
     let Some(Value::Array(mut ports)) = service.get(&path).cloned() else {
@@ -57,26 +63,29 @@ pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> R
     let mut by_port: BTreeMap<u64, u64> = BTreeMap::new();
     for (index, port) in ports.iter().enumerate() {
         if let Some(wanted) = port["nodePort"].as_u64().filter(|port| *port > 0) {
-            take(
-                wanted,
-                pool,
-                first,
-                &format!("spec.ports[{index}].nodePort"),
-            )?;
+            take(wanted, pool, first).map_err(|why| {
+                Cause::new(
+                    "FieldValueInvalid",
+                    format!("Invalid value: {wanted}: {why}"),
+                    format!("spec.ports[{index}].nodePort"),
+                )
+            })?;
             by_port
                 .entry(port["port"].as_u64().unwrap_or(0))
                 .or_insert(wanted);
         }
     }
     if is_reachable {
-        for (index, port) in ports.iter_mut().enumerate() {
+        for port in &mut ports {
             if port["nodePort"].as_u64().is_some_and(|port| port > 0) {
                 continue;
             }
             let number = port["port"].as_u64().unwrap_or(0);
             let node_port = match by_port.get(&number) {
                 Some(shared) => *shared,
-                None => any(pool, first, &format!("spec.ports[{index}].nodePort"))?,
+                None => {
+                    any(pool, first).ok_or_else(|| Refusal::Exhausted(NO_NODE_PORT.to_owned()))?
+                }
             };
             by_port.insert(number, node_port);
             port["nodePort"] = node_port.into();
@@ -87,7 +96,11 @@ pub(super) fn assign(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> R
 }
 
 /// Load balancers that keep traffic on the node where it arrives ask each node whether it has an endpoint.
-fn assign_health_check(service: &mut Object, pool: &mut Pool<'_>, first: u16) -> Result<(), Cause> {
+fn assign_health_check(
+    service: &mut Object,
+    pool: &mut Pool<'_>,
+    first: u16,
+) -> Result<(), Refusal> {
     let is_local = service.str(&["spec", "type"]) == Some("LoadBalancer")
         && service.str(&["spec", "externalTrafficPolicy"]) == Some("Local");
     let path = ["spec", "healthCheckNodePort"];
@@ -96,9 +109,15 @@ fn assign_health_check(service: &mut Object, pool: &mut Pool<'_>, first: u16) ->
         .and_then(Value::as_u64)
         .filter(|port| *port > 0)
     {
-        Some(wanted) if is_local => take(wanted, pool, first, "spec.healthCheckNodePort"),
+        // Unlike any other port, one that can't be had isn't called the client's fault.
+        Some(wanted) if is_local => take(wanted, pool, first).map_err(|why| {
+            Refusal::Exhausted(format!(
+                "failed to allocate requested HealthCheck NodePort {wanted}: {why}"
+            ))
+        }),
         None if is_local => {
-            let port = any(pool, first, "spec.healthCheckNodePort")?;
+            let port =
+                any(pool, first).ok_or_else(|| Refusal::Exhausted(NO_HEALTH_PORT.to_owned()))?;
             service.set(&path, port.into());
             Ok(())
         }
@@ -106,34 +125,21 @@ fn assign_health_check(service: &mut Object, pool: &mut Pool<'_>, first: u16) ->
     }
 }
 
-fn take(wanted: u64, pool: &mut Pool<'_>, first: u16, field: &str) -> Result<(), Cause> {
-    let refused = |why: String| {
-        Cause::new(
-            "FieldValueInvalid",
-            format!("Invalid value: {wanted}: {why}"),
-            field,
-        )
-    };
+fn take(wanted: u64, pool: &mut Pool<'_>, first: u16) -> Result<(), String> {
     let index = wanted
         .checked_sub(u64::from(first))
         .and_then(|index| u32::try_from(index).ok());
     let index = index.filter(|index| *index < pool.size()).ok_or_else(|| {
-        refused(format!(
+        format!(
             "provided port is not in the valid range. The range of valid ports is {first}-{}",
             u32::from(first) + pool.size() - 1
-        ))
+        )
     })?;
     pool.take(index)
-        .map_err(|Taken| refused("provided port is already allocated".to_owned()))
+        .map_err(|Taken| "provided port is already allocated".to_owned())
 }
 
-fn any(pool: &mut Pool<'_>, first: u16, field: &str) -> Result<u64, Cause> {
-    match pool.take_any() {
-        Ok(index) => Ok(u64::from(first) + u64::from(index)),
-        Err(Exhausted) => Err(Cause::new(
-            "InternalError",
-            "Internal error: failed to allocate a nodePort: range is full",
-            field,
-        )),
-    }
+fn any(pool: &mut Pool<'_>, first: u16) -> Option<u64> {
+    let index = pool.take_any()?;
+    Some(u64::from(first) + u64::from(index))
 }

@@ -24,10 +24,6 @@ pub(super) struct Pool<'a> {
     wanted: BTreeSet<u32>,
 }
 
-/// Every thing of the pool is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Exhausted;
-
 /// Somebody else holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Taken;
@@ -61,15 +57,14 @@ impl<'a> Pool<'a> {
         Ok(())
     }
 
-    /// Takes one that is free, at random, so that racing services rarely meet.
-    pub(super) fn take_any(&mut self) -> Result<u32, Exhausted> {
+    /// Takes one that is free, if there is any: at random, so that racing services rarely meet.
+    pub(super) fn take_any(&mut self) -> Option<u32> {
         let random = self.view.config().environment.random();
         let free = self
             .probe(self.reserved, self.size, random)
-            .or_else(|| self.probe(0, self.reserved, random))
-            .ok_or(Exhausted)?;
+            .or_else(|| self.probe(0, self.reserved, random))?;
         self.wanted.insert(free);
-        Ok(free)
+        Some(free)
     }
 
     /// The first free one from a random place on, round and round.

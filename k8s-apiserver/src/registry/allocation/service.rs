@@ -3,12 +3,13 @@
 use k8s_apimachinery::{Object, Value};
 
 use super::{
+    Refusal,
     cluster_ip::{self, Addresses},
     node_port,
 };
 use crate::{
     ApiError,
-    error::{Cause, GroupKind},
+    error::GroupKind,
     registry::{Change, Effects, View},
 };
 
@@ -25,7 +26,7 @@ pub fn effects(change: &mut Change<'_>, view: &View<'_>) -> Result<Effects, ApiE
         addresses
             .assign(service)
             .and_then(|()| node_port::assign(service, &mut ports, first))
-            .map_err(|cause| invalid(service, cause))?;
+            .map_err(|refusal| refused(service, refusal))?;
     }
     let mut effects = addresses.effects();
     effects.extend(ports.effects());
@@ -109,10 +110,13 @@ fn owner(service: Option<&Object>) -> Option<(String, String)> {
     service.map(|service| (service.namespace().to_owned(), service.name().to_owned()))
 }
 
-fn invalid(service: &Object, cause: Cause) -> ApiError {
-    ApiError::Invalid {
-        kind: GroupKind::new("", "Service"),
-        name: service.name().to_owned(),
-        causes: vec![cause],
+fn refused(service: &Object, refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::Invalid(cause) => ApiError::Invalid {
+            kind: GroupKind::new("", "Service"),
+            name: service.name().to_owned(),
+            causes: vec![cause],
+        },
+        Refusal::Exhausted(detail) => ApiError::Exhausted(detail),
     }
 }

@@ -82,6 +82,34 @@ async fn wanted_addresses_are_given_once_and_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_health_check_s_port_that_cannot_be_had_is_the_servers_fault() {
+    let api = Api::start().await;
+    let local = |port: Value| {
+        json!({
+            "type": "LoadBalancer", "externalTrafficPolicy": "Local", "healthCheckNodePort": port,
+            "ports": [{ "port": 80 }],
+        })
+    };
+    let uri = format!("{SERVICES}/a");
+    let made = api.post(SERVICES, service("a", local(json!(30090)))).await;
+    assert_eq!(made.ok()["spec"]["healthCheckNodePort"], 30090);
+    let start = "500 InternalError: Internal error occurred: failed to allocate requested HealthCheck NodePort";
+    for (port, why) in [
+        (30090, "provided port is already allocated"),
+        (
+            90,
+            "provided port is not in the valid range. The range of valid ports is 30000-32767",
+        ),
+    ] {
+        let refused = api.post(SERVICES, service("b", local(json!(port)))).await;
+        assert_eq!(refused.failure(), format!("{start} {port}: {why}"));
+    }
+    api.delete(&uri).await.ok();
+    let again = api.post(SERVICES, service("b", local(json!(30090)))).await;
+    assert_eq!(again.ok()["spec"]["healthCheckNodePort"], 30090);
+}
+
+#[tokio::test(start_paused = true)]
 async fn node_ports_go_and_come_with_the_type() {
     let api = Api::start().await;
     let uri = format!("{SERVICES}/a");

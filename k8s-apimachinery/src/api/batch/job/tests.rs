@@ -20,12 +20,15 @@ fn a_generated_selector_fits_its_job() {
     check_create(&Job, job(json!({})), &[]);
     let mut foreign = job(json!({}));
     foreign.set(&["metadata", "uid"], "v".into());
+    let labels = r#"{"batch.kubernetes.io/controller-uid":"u","batch.kubernetes.io/job-name":"x","controller-uid":"u","job-name":"x"}"#;
+    let label =
+        |key| format!("spec.template.metadata.labels[{key}]: Invalid value: {labels}: must be 'v'");
     check_create(
         &Job,
         foreign,
         &[
-            r#"spec.template.metadata.labels[controller-uid]: Invalid value: "u": must be 'v'"#,
-            r#"spec.template.metadata.labels[batch.kubernetes.io/controller-uid]: Invalid value: "u": must be 'v'"#,
+            &label("controller-uid"),
+            &label("batch.kubernetes.io/controller-uid"),
             r#"spec.selector: Invalid value: {"matchLabels":{"batch.kubernetes.io/controller-uid":"u"}}: `selector` not auto-generated"#,
         ],
     );
@@ -99,4 +102,23 @@ fn only_a_suspended_job_is_told_anew_where_to_run() {
             .map(|fault| fault.field),
     );
     assert_eq!(faults, ["spec.template"]);
+}
+
+#[test]
+fn pods_of_an_indexed_job_have_hostnames() {
+    let named = |name: &str| {
+        let mut job = job(json!({"completionMode": "Indexed", "completions": 11}));
+        job.set(&["metadata", "name"], name.into());
+        generate_selector(&mut job);
+        job
+    };
+    check_create(&Job, named(&"a".repeat(60)), &[]);
+    let name = "a".repeat(61);
+    check_create(
+        &Job,
+        named(&name),
+        &[&format!(
+            r#"metadata.name: Invalid value: "{name}": will not able to create pod with invalid DNS label: {name}-10"#
+        )],
+    );
 }

@@ -43,7 +43,7 @@ fn a_request_names_its_signer_and_its_usages() {
     check_spec(
         json!({ "usages": [], "signerName": "" }),
         &[
-            "spec.usages: Required value: usages must be provided",
+            "spec.usages: Required value",
             "spec.signerName: Required value",
         ],
     );
@@ -131,6 +131,13 @@ fn a_signer_sets_the_certificate_once_and_decides_nothing() {
         conditions(&["Approved"]),
         &["status.conditions: Forbidden: updates may not add a condition of type \"Approved\""],
     );
+    let because = |reason: &str| json!({"conditions": [{"type": "Approved", "status": "True", "reason": reason}]});
+    check_status(because("a"), because("a"), &[]);
+    check_status(
+        because("a"),
+        because("b"),
+        &["status.conditions: Forbidden: updates may not modify a condition of type \"Approved\""],
+    );
     check_status(
         holding(CERTIFICATE),
         json!({}),
@@ -140,7 +147,7 @@ fn a_signer_sets_the_certificate_once_and_decides_nothing() {
         json!({}),
         holding("text"),
         &[
-            "status.certificate: Invalid value: \"<certificate data>\": must contain one or more CERTIFICATE PEM blocks",
+            "status.certificate: Invalid value: \"<certificate data>\": must contain at least one CERTIFICATE PEM block",
         ],
     );
     check_status(

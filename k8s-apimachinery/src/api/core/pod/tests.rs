@@ -277,15 +277,15 @@ fn resources_are_quantities_within_their_limits() {
         &Pod,
         resources(json!({"cpu": "2", "gpu": "1"}), json!({"cpu": "1"})),
         &[
+            r#"spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1"#,
             r#"spec.containers[0].resources.requests[gpu]: Invalid value: "gpu": must be a standard resource for containers"#,
-            r#"spec.containers[0].resources.requests[cpu]: Invalid value: "2": must be less than or equal to cpu limit of 1"#,
         ],
     );
     check_create(
         &Pod,
         resources(json!({"example.com/gpu": "1"}), json!({})),
         &[
-            "spec.containers[0].resources.limits[example.com/gpu]: Required value: Limit must be set for non overcommitable resources",
+            "spec.containers[0].resources.limits: Required value: Limit must be set for non overcommitable resources",
         ],
     );
 }

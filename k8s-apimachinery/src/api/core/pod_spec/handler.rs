@@ -38,59 +38,47 @@ pub(super) fn check_lifecycle(lifecycle: &Field, grace: Option<i64>, os: &str) {
     if signal.is_set() {
         match os {
             "" => signal.forbidden("may not be set for containers with empty `spec.os.name`"),
-            "windows" => signal.must_be_one_of(&["SIGKILL", "SIGTERM"]),
+            "windows" if matches!(signal.str(), "SIGKILL" | "SIGTERM") => {}
+            "windows" => signal.unsupported(&["SIGKILL", "SIGTERM"]),
             _ if is_signal(signal.str()) => {}
-            _ => signal.invalid("must be the name of a signal"),
+            _ => refuse_signal(&signal),
         }
     }
 }
 
-/// Whether Linux has a signal of this name: the ordinary ones, and those numbered from either end of the real-time ones.
+/// The signals of Linux, but for the real-time ones.
+#[rustfmt::skip]
+const SIGNALS: [&str; 34] = [
+    "SIGABRT", "SIGALRM", "SIGBUS", "SIGCHLD", "SIGCLD", "SIGCONT", "SIGFPE", "SIGHUP", "SIGILL", "SIGINT", "SIGIO",
+    "SIGIOT", "SIGKILL", "SIGPIPE", "SIGPOLL", "SIGPROF", "SIGPWR", "SIGQUIT", "SIGSEGV", "SIGSTKFLT", "SIGSTOP",
+    "SIGSYS", "SIGTERM", "SIGTRAP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGUSR1", "SIGUSR2", "SIGVTALRM",
+    "SIGWINCH", "SIGXCPU", "SIGXFSZ",
+];
+/// How many real-time signals are called after the lowest, and how many after the highest one.
+const REAL_TIME: [(&str, u8); 2] = [("SIGRTMIN+", 15), ("SIGRTMAX-", 14)];
+
+/// Whether Linux has a signal of this name.
 fn is_signal(name: &str) -> bool {
-    const NAMES: [&str; 34] = [
-        "SIGABRT",
-        "SIGALRM",
-        "SIGBUS",
-        "SIGCHLD",
-        "SIGCLD",
-        "SIGCONT",
-        "SIGFPE",
-        "SIGHUP",
-        "SIGILL",
-        "SIGINT",
-        "SIGIO",
-        "SIGIOT",
-        "SIGKILL",
-        "SIGPIPE",
-        "SIGPOLL",
-        "SIGPROF",
-        "SIGPWR",
-        "SIGQUIT",
-        "SIGSEGV",
-        "SIGSTKFLT",
-        "SIGSTOP",
-        "SIGSYS",
-        "SIGTERM",
-        "SIGTRAP",
-        "SIGTSTP",
-        "SIGTTIN",
-        "SIGTTOU",
-        "SIGURG",
-        "SIGUSR1",
-        "SIGUSR2",
-        "SIGVTALRM",
-        "SIGWINCH",
-        "SIGXCPU",
-        "SIGXFSZ",
-    ];
-    let within = |prefix: &str, most: u8| {
+    let is_of = |(prefix, most): (&str, u8)| {
         let number = name.strip_prefix(prefix);
         number.is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=most).contains(&n)))
     };
-    NAMES.contains(&name)
+    SIGNALS.contains(&name)
         || matches!(name, "SIGRTMIN" | "SIGRTMAX")
-        || within("SIGRTMIN+", 15)
-        || within("SIGRTMAX-", 14)
+        || REAL_TIME.into_iter().any(is_of)
+}
+
+fn refuse_signal(signal: &Field) {
+    let real_time = REAL_TIME
+        .iter()
+        .flat_map(|(prefix, most)| (1..=*most).map(move |number| format!("{prefix}{number}")));
+    let named = SIGNALS.iter().chain(&["SIGRTMIN", "SIGRTMAX"]);
+    let mut all: Vec<String> = named
+        .map(|name| (*name).to_owned())
+        .chain(real_time)
+        .collect();
+    all.sort_unstable();
+    signal.unsupported(&Vec::from_iter(all.iter().map(String::as_str)));
 }
 
 /// Checks a probe's action.

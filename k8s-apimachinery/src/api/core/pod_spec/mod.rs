@@ -24,11 +24,12 @@ mod scheduling;
 mod security;
 mod volume;
 mod volume_mount;
+mod windows;
 
 pub(super) use container::Stage;
 pub(super) use port::check_number_or_name as check_port_number_or_name;
 pub(crate) use port::name_faults as port_name_faults;
-pub(crate) use resources::check_list as check_resource_list;
+pub(crate) use resources::check_overhead;
 pub(crate) use scheduling::check_toleration;
 
 /// Fills in a pod's spec, the same in pods and templates.
@@ -84,6 +85,7 @@ pub(crate) fn check(spec: &Field) {
         let condition = gate.get("conditionType");
         condition.invalid_for(name::qualified_name(condition.str()));
     }
+    windows::check_host_process(spec);
     os::check(spec);
 }
 

@@ -1,6 +1,6 @@
 //! Requests and limits of containers and pods.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::api::edit::Edit;
 use crate::api::field::Field;
 use crate::name;
 use crate::quantity::Quantity;
-use crate::resource_name::{is_of_containers, may_overcommit};
+use crate::resource_name::{HUGE_PAGES, is_of_containers, is_whole, may_overcommit};
 
 /// Requests what is limited but not requested. Pods only: templates keep what was written.
 pub(in crate::api::core) fn request_what_is_limited(container: &mut Map<String, Value>) {
@@ -27,16 +27,31 @@ pub(in crate::api::core) fn request_what_is_limited(container: &mut Map<String, 
 
 /// Checks a container's resources. Its claims are among the pod's.
 pub(super) fn check_container(resources: &Field, pod_claims: &Field) {
-    check_both(
-        resources,
-        is_of_containers,
-        "must be a standard resource for containers",
-    );
-    for claim in resources.get("claims").items() {
-        let name = claim.get("name");
-        let is_same = |of_pod: Field| of_pod.get("name").str() == name.str();
-        if name.must_be_set() && !pod_claims.items().any(is_same) {
-            claim.holding(&name).not_found();
+    check_both(resources, &CONTAINERS);
+    check_claimed(&resources.get("claims"), pod_claims);
+}
+
+/// Kubernetes reports these for the claim as a whole.
+fn check_claimed(claims: &Field, pod_claims: &Field) {
+    let known = pod_claims.items().map(|of_pod| of_pod.get("name").str());
+    let known: BTreeSet<_> = known.filter(|name| !name.is_empty()).collect();
+    let listed = match known.is_empty() {
+        true => " which is empty".to_owned(),
+        false => format!(": {}", Vec::from_iter(known.iter().copied()).join(", ")),
+    };
+    let mut seen = HashSet::new();
+    for claim in claims.items() {
+        let (name, request) = (claim.get("name").str(), claim.get("request").str());
+        if name.is_empty() {
+            claim.required("");
+            continue;
+        }
+        if !seen.insert((name, request)) {
+            claim.duplicate_value(name);
+        }
+        if !known.contains(name) {
+            let why = format!("must be one of the names in pod.spec.resourceClaims{listed}");
+            claim.not_found_because(name, why);
         }
     }
 }
@@ -89,11 +104,7 @@ pub(super) fn check_claims(claims: &Field) {
 /// Checks the resources and the overhead of the pod as a whole.
 pub(super) fn check_pod(spec: &Field) {
     let resources = spec.get("resources");
-    check_both(
-        &resources,
-        is_pod_resource,
-        "must be a standard resource for pods",
-    );
+    check_both(&resources, &PODS);
     if resources.get("claims").is_set() {
         resources
             .get("claims")
@@ -102,8 +113,9 @@ pub(super) fn check_pod(spec: &Field) {
     if resources.is_set() {
         check_together(spec, &resources);
     }
-    for (name, amount) in spec.get("overhead").entries() {
-        check_amount(&amount, name);
+    let overhead = spec.get("overhead");
+    if overhead.is_set() {
+        check_overhead(&overhead, &overhead);
     }
 }
 
@@ -176,90 +188,105 @@ fn requested_together(spec: &Field, name: &str) -> Quantity {
     together.max(highest)
 }
 
-/// Checks a list of resources: each a quantity that isn't negative.
-pub(crate) fn check_list(list: &Field) {
-    for (name, amount) in list.entries() {
-        check_name(&amount, name);
-        check_amount(&amount, name);
+/// Checks what containers need beside what they ask for: as if it were limits, and reported so.
+pub(crate) fn check_overhead(overhead: &Field, amounts: &Field) {
+    let limits = overhead.get("limits");
+    let limits = limits.holding(amounts);
+    check_lists(overhead, &limits, &overhead.get("requests"), &CONTAINERS);
+}
+
+/// Which resources can be asked for, and the words for others.
+struct Kinds {
+    is_known: fn(&str) -> bool,
+    unknown: &'static str,
+}
+
+const CONTAINERS: Kinds = Kinds {
+    is_known: is_of_containers,
+    unknown: "must be a standard resource for containers",
+};
+const PODS: Kinds = Kinds {
+    is_known: is_pod_resource,
+    unknown: "must be a standard resource for pods",
+};
+
+fn check_both(resources: &Field, kinds: &Kinds) {
+    if resources.is_set() {
+        let (limits, requests) = (resources.get("limits"), resources.get("requests"));
+        check_lists(resources, &limits, &requests, kinds);
     }
 }
 
-fn check_both(resources: &Field, is_known: fn(&str) -> bool, unknown: &str) {
-    if !resources.is_set() {
-        return;
-    }
-    let (limits, requests) = (resources.get("limits"), resources.get("requests"));
-    for list in [&limits, &requests] {
-        for (name, amount) in list.entries() {
-            check_name(&amount, name);
-            if !name.contains('/') && !is_known(name) {
-                amount.invalid_value(name, unknown);
-            }
-            check_amount(&amount, name);
-        }
+fn check_lists(resources: &Field, limits: &Field, requests: &Field, kinds: &Kinds) {
+    for (name, limit) in limits.entries() {
+        check_one(&limit, name, kinds);
     }
     for (name, request) in requests.entries() {
-        check_against_limit(name, &request, &limits.key(name));
+        check_one(&request, name, kinds);
+        check_against_limit(name, &requests.holding(&request), limits);
     }
-    for (name, limit) in limits.entries() {
-        if !may_overcommit(name) && !requests.key(name).is_set() {
-            limit.required("Limit must be set for non overcommitable resources");
-        }
-    }
-    check_huge_pages(resources, &limits, &requests);
+    check_huge_pages(resources, limits, requests);
 }
 
-fn check_against_limit(name: &str, request: &Field, limit: &Field) {
-    let (Some(requested), Some(limited)) = (quantity(request), quantity(limit)) else {
-        if !may_overcommit(name) && !limit.is_set() {
-            limit.required("Limit must be set for non overcommitable resources");
+fn check_one(amount: &Field, name: &str, kinds: &Kinds) {
+    for message in name::qualified_name(name) {
+        amount.invalid_value(name, message);
+    }
+    if !name.contains('/') && !(kinds.is_known)(name) {
+        amount.invalid_value(name, kinds.unknown);
+    }
+    check_amount(amount, name);
+    if let (Some(size), Some(quantity)) = (name.strip_prefix(HUGE_PAGES), quantity(amount)) {
+        let page = size.parse::<Quantity>().map_or(0, |page| page.value());
+        if page <= 0 || quantity.value() % page != 0 {
+            amount.invalid(format!(
+                "{quantity} is not positive integer multiple of {name}"
+            ));
         }
+    }
+}
+
+/// Kubernetes reports these for the lists as a whole.
+fn check_against_limit(name: &str, request: &Field, limits: &Field) {
+    let limit = limits.key(name);
+    if !limit.is_set() && !may_overcommit(name) {
+        limits.required("Limit must be set for non overcommitable resources");
+    }
+    let (Some(requested), Some(limited)) = (quantity(request), quantity(&limit)) else {
         return;
     };
     if !may_overcommit(name) && requested != limited {
-        request.invalid(format!("must be equal to {name} limit of {}", text(limit)));
+        request.invalid(format!("must be equal to {name} limit of {limited}"));
     } else if requested > limited {
         request.invalid(format!(
-            "must be less than or equal to {name} limit of {}",
-            text(limit)
+            "must be less than or equal to {name} limit of {limited}"
         ));
     }
 }
 
 fn check_huge_pages(resources: &Field, limits: &Field, requests: &Field) {
     let names = || [limits, requests].into_iter().flat_map(|list| list.names());
-    let has_huge_pages = names().any(|name| name.starts_with("hugepages-"));
+    let has_huge_pages = names().any(|name| name.starts_with(HUGE_PAGES));
     if has_huge_pages && !names().any(|name| matches!(name, "cpu" | "memory")) {
         resources.forbidden("HugePages require cpu or memory");
     }
 }
 
-fn check_name(amount: &Field, resource: &str) {
-    for message in name::qualified_name(resource) {
-        amount.invalid_value(resource, message);
-    }
-}
-
-fn check_amount(amount: &Field, name: &str) {
+/// Checks the amount of a resource: not negative, and whole if it is counted.
+pub(in crate::api::core) fn check_amount(amount: &Field, name: &str) {
     let Some(quantity) = quantity(amount) else {
         return;
     };
-    if quantity.milli_value() < 0 {
+    if quantity.is_negative() {
         amount.invalid("must be greater than or equal to 0");
     }
-    // Fractions of a byte, of a pod or of a device make no sense; of bytes they are tolerated.
-    let is_counted = name.contains('/') || matches!(name, "pods" | "services");
-    if is_counted && quantity.milli_value() % 1000 != 0 {
+    if is_whole(name) && quantity.milli_value() % 1000 != 0 {
         amount.invalid("must be an integer");
     }
 }
 
 fn quantity(amount: &Field) -> Option<Quantity> {
     amount.value().and_then(Value::as_str)?.parse().ok()
-}
-
-fn text<'v>(amount: &Field<'_, 'v>) -> &'v str {
-    amount.str()
 }
 
 fn is_pod_resource(name: &str) -> bool {
@@ -277,6 +304,62 @@ mod tests {
         let faults = collect(&object(spec), check_pod);
         let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(texts, want);
+    }
+
+    #[track_caller]
+    fn check_resources(resources: Value, want: &[&str]) {
+        let faults = collect(&object(json!({"resources": resources})), |root| {
+            check_container(&root.get("resources"), &root.get("resourceClaims"));
+        });
+        let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(texts, want);
+    }
+
+    #[test]
+    fn devices_are_limited_and_requested_alike() {
+        let gpus = |requests: Value, limits: Value| json!({"requests": requests, "limits": limits});
+        let gpu = |amount: &str| json!({"example.com/gpu": amount});
+        check_resources(gpus(json!({}), gpu("1")), &[]);
+        check_resources(gpus(gpu("1"), gpu("1")), &[]);
+        check_resources(
+            gpus(gpu("1"), json!({})),
+            &[
+                "resources.limits: Required value: Limit must be set for non overcommitable resources",
+            ],
+        );
+        check_resources(
+            gpus(gpu("1"), gpu("2")),
+            &[
+                r#"resources.requests: Invalid value: "1": must be equal to example.com/gpu limit of 2"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn huge_pages_are_whole_and_not_alone() {
+        let limits = |limits: Value| json!({"limits": limits});
+        check_resources(
+            limits(json!({"hugepages-2Mi": "4Mi", "memory": "1Gi"})),
+            &[],
+        );
+        check_resources(
+            limits(json!({"hugepages-2Mi": "3Mi"})),
+            &[
+                r#"resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi"#,
+                "resources: Forbidden: HugePages require cpu or memory",
+            ],
+        );
+    }
+
+    #[test]
+    fn claims_are_the_pods() {
+        check_resources(
+            json!({"claims": [{"name": "a"}, {}]}),
+            &[
+                r#"resources.claims[0]: Not found: "a": must be one of the names in pod.spec.resourceClaims which is empty"#,
+                "resources.claims[1]: Required value",
+            ],
+        );
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Security contexts: the pod's and each container's.
 
-use super::volume::check_descending_path;
+use super::{volume::check_descending_path, windows};
 use crate::api::field::Field;
-use crate::name;
 
 const MAX_ID: i64 = i32::MAX as i64;
 
@@ -82,7 +81,7 @@ fn check_ids(context: &Field, fields: &[&str]) {
 
 fn check_profiles(context: &Field) {
     check_seccomp(&context.get("seccompProfile"));
-    check_windows(&context.get("windowsOptions"));
+    windows::check(&context.get("windowsOptions"));
     check_app_armor(&context.get("appArmorProfile"));
 }
 
@@ -135,29 +134,6 @@ fn check_app_armor(profile: &Field) {
             localhost.invalid("can only be set when AppArmor type is Localhost");
         }
         _ => {}
-    }
-}
-
-/// Checks what Windows alone knows: a group-managed service account, and a user.
-fn check_windows(options: &Field) {
-    const SPEC_MAX: usize = 64 * 1024;
-    let name = options.get("gmsaCredentialSpecName");
-    if name.is_set() {
-        for message in name::dns1123_subdomain(name.str()) {
-            name.invalid_value(name.str(), message);
-        }
-    }
-    let spec = options.get("gmsaCredentialSpec");
-    if spec.is_set() {
-        if spec.is_empty() {
-            spec.invalid("gmsaCredentialSpec cannot be an empty string");
-        } else if spec.str().len() > SPEC_MAX {
-            spec.invalid("gmsaCredentialSpec size must be under 64 KiB");
-        }
-    }
-    let user = options.get("runAsUserName");
-    if user.is_set() && user.is_empty() {
-        user.invalid("runAsUserName cannot be an empty string");
     }
 }
 

@@ -6,11 +6,11 @@ use serde_json::{Map, Value};
 
 use super::env::{check_field_ref, check_resource_ref, default_field_ref};
 use super::{image, projection};
-use crate::api::core::config_map::check_key;
-use crate::api::core::{persistent_volume, persistent_volume_claim, volume_source};
+use crate::api::core::volume_source::{self, Holder};
+use crate::api::core::{persistent_volume, persistent_volume_claim};
 use crate::api::edit::Edit;
 use crate::api::field::Field;
-use crate::api::metadata::check_labels;
+use crate::api::metadata::{check_annotations, check_labels};
 use crate::name;
 use crate::quantity::Quantity;
 
@@ -127,8 +127,11 @@ fn check_source(volume: &Field) {
         "csi" => {
             persistent_volume::check_driver_name(&source.get("driver"));
             let secret = source.get("nodePublishSecretRef");
-            if secret.is_set() {
-                secret.get("name").must_be_set();
+            if secret.is_set() && secret.get("name").must_be_set() {
+                // Kubernetes leaves out the secret here.
+                let name = source.get("name");
+                let name = name.holding(&secret.get("name"));
+                name.invalid_for(name::dns1123_subdomain(name.str()));
             }
         }
         "image" => {
@@ -140,11 +143,23 @@ fn check_source(volume: &Field) {
         "ephemeral" => {
             let template = source.get("volumeClaimTemplate");
             if template.must_be_set() {
-                check_labels(&template.get("metadata").get("labels"));
+                check_template_metadata(&template.get("metadata"));
                 persistent_volume_claim::check_spec(&template.get("spec"));
             }
         }
-        sort => volume_source::check(sort, &source),
+        sort => volume_source::check(sort, &source, Holder::Pod),
+    }
+}
+
+/// What is made from a template gets its labels and annotations from there, and nothing else.
+fn check_template_metadata(metadata: &Field) {
+    check_annotations(&metadata.get("annotations"));
+    check_labels(&metadata.get("labels"));
+    let others = metadata.names();
+    for name in others.filter(|name| !matches!(*name, "annotations" | "labels")) {
+        // Kubernetes spells the name as its own type does, but for the first letter.
+        let shown = if name == "uid" { "uID" } else { name };
+        metadata.get(shown).forbidden("cannot be set");
     }
 }
 
@@ -165,10 +180,8 @@ fn check_empty_dir(source: &Field) {
 pub(super) fn check_files(source: &Field) {
     check_mode(&source.get("defaultMode"));
     for item in source.get("items").items() {
-        let (key, path) = (item.get("key"), item.get("path"));
-        if key.must_be_set() {
-            check_key(&key, key.str());
-        }
+        let path = item.get("path");
+        item.get("key").must_be_set();
         if path.must_be_set() {
             check_local_path(&path);
         }

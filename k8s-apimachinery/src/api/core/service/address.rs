@@ -19,13 +19,6 @@ pub(super) fn check(spec: &Field) {
     if first.is_some_and(|first| !ip.is_empty() && first != ip.str()) {
         ips.invalid("first value must match `clusterIP`");
     }
-    if is_headless(spec) && matches!(type_, "LoadBalancer" | "NodePort") {
-        let why = format!("may not be set to 'None' for {type_} services");
-        match ips.items().next() {
-            Some(first) => first.invalid(why),
-            None => ip.invalid(why),
-        }
-    }
     let mut are_addresses = true;
     for (at, ip) in ips.items().enumerate() {
         if at == 0 && ip.str() == "None" {
@@ -45,6 +38,15 @@ pub(super) fn check(spec: &Field) {
     }
     if are_addresses {
         check_address_families(spec, &ips);
+    }
+}
+
+/// Reports that a service of this type has no address.
+pub(super) fn refuse_headless(spec: &Field, type_: &str) {
+    let why = format!("may not be set to 'None' for {type_} services");
+    match spec.get("clusterIPs").items().next() {
+        Some(first) => first.invalid(why),
+        None => spec.get("clusterIP").invalid(why),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::api::{Edit, Field};
 use crate::ip::Network;
 use crate::name;
 
+const ONLY: &str = "may only be used when `type` is 'LoadBalancer'";
 const RANGES_ANNOTATION: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
 /// Traffic to an address of a load balancer comes to the nodes for that address, unless it says otherwise.
@@ -26,8 +27,8 @@ pub(super) fn default(service: &mut Map<String, Value>) {
 
 /// Checks what only load balancers have.
 pub(super) fn check(object: &Field, spec: &Field) {
-    const ONLY: &str = "may only be used when `type` is 'LoadBalancer'";
     let is_balanced = spec.get("type").str() == "LoadBalancer";
+    check_ranges(object, spec, is_balanced);
     for field in ["allocateLoadBalancerNodePorts", "loadBalancerClass"] {
         let field = spec.get(field);
         if field.is_set() && !is_balanced {
@@ -38,6 +39,9 @@ pub(super) fn check(object: &Field, spec: &Field) {
     if class.is_set() && is_balanced {
         class.invalid_for(name::qualified_name(class.str()));
     }
+}
+
+fn check_ranges(object: &Field, spec: &Field, is_balanced: bool) {
     let ranges = spec.get("loadBalancerSourceRanges");
     if !ranges.is_empty() {
         // Kubernetes names the field as its own type does.
@@ -75,13 +79,13 @@ fn check_range(field: &Field, range: &str) {
 /// Checks where a balancer is reached, as the status tells.
 pub(super) fn check_entry_point(point: &Field) {
     let [ip, mode, hostname] = ["ip", "ipMode", "hostname"].map(|field| point.get(field));
+    if !ip.is_empty() {
+        check_ip(&ip);
+    }
     match (ip.is_empty(), mode.is_set()) {
         (false, false) => mode.required("must be specified when `ip` is set"),
         (true, true) => mode.forbidden("may not be specified when `ip` is not set"),
         _ => mode.may_be_one_of(&["Proxy", "VIP"]),
-    }
-    if !ip.is_empty() {
-        check_ip(&ip);
     }
     if !hostname.is_empty() {
         hostname.invalid_for(name::dns1123_subdomain(hostname.str()));

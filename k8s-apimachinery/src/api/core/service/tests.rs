@@ -122,16 +122,24 @@ fn what_load_balancers_have_is_theirs() {
         &Service,
         service(fields.clone()),
         &[
-            &format!("spec.allocateLoadBalancerNodePorts: Forbidden: {only}"),
-            &format!("spec.loadBalancerClass: Forbidden: {only}"),
             &format!("spec.LoadBalancerSourceRanges: Forbidden: {only}"),
             r#"spec.LoadBalancerSourceRanges[0]: Invalid value: "10.0.0.0/33": must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"#,
+            &format!("spec.allocateLoadBalancerNodePorts: Forbidden: {only}"),
+            &format!("spec.loadBalancerClass: Forbidden: {only}"),
         ],
     );
     let mut balanced = fields;
     balanced["type"] = "LoadBalancer".into();
     balanced["loadBalancerSourceRanges"] = json!(["10.0.0.0/8"]);
-    check_create(&Service, service(balanced), &[]);
+    check_create(&Service, service(balanced.clone()), &[]);
+    balanced["ports"] = json!([{"port": 10250}]);
+    check_create(
+        &Service,
+        service(balanced),
+        &[
+            "spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet",
+        ],
+    );
 }
 
 #[test]
@@ -246,14 +254,18 @@ fn the_status_tells_how_a_balancer_is_reached() {
     );
     Service.default(&mut object);
     check_status(&Service, object, &[]);
+    let point = || json!({"hostname": "10.0.0.1", "ipMode": "VIP"});
     check_status(
         &Service,
-        with(
-            "ClusterIP",
-            json!({"hostname": "10.0.0.1", "ipMode": "VIP"}),
-        ),
+        with("ClusterIP", point()),
         &[
-            r#"status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is "LoadBalancer""#,
+            "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'",
+        ],
+    );
+    check_status(
+        &Service,
+        with("LoadBalancer", point()),
+        &[
             "status.loadBalancer.ingress[0].ipMode: Forbidden: may not be specified when `ip` is not set",
             r#"status.loadBalancer.ingress[0].hostname: Invalid value: "10.0.0.1": must be a DNS name, not an IP address"#,
         ],
