@@ -19,6 +19,7 @@ pub mod selector;
 pub mod status;
 pub mod table;
 pub mod time;
+pub mod volume;
 
 pub use int_or_string::IntOrString;
 pub use meta::OwnerReference;

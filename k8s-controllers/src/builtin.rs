@@ -48,6 +48,7 @@ pub fn builtins() -> &'static [Builtin] {
         "bootstrap-signer" as "bootstrap-signer": bootstrap::sign,
         "token-cleaner" as "token-cleaner": bootstrap::clean,
         "pod-garbage-collector" as "pod-garbage-collector": pod_gc,
+        "persistentvolume-binder" as "persistent-volume-binder": persistent_volume,
         "persistentvolumeclaim-protection" as "pvc-protection-controller": pvc_protection,
         "persistentvolume-protection" as "pv-protection-controller": pv_protection,
         "volumeattributesclass-protection" as "volumeattributesclass-protection-controller": vac_protection,

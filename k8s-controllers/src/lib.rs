@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod node_ipam;
 pub mod node_lifecycle;
 mod orphan;
+pub mod persistent_volume;
 pub mod pod_gc;
 mod protection;
 pub mod pv_protection;
