@@ -7,7 +7,12 @@ use std::sync::Arc;
 
 use futures::future::BoxFuture;
 
-use crate::{cache::PodInfo, config::Profile, framework::Verdict, waiting::WaitingPods};
+use crate::{
+    cache::{PodInfo, Snapshot},
+    config::Profile,
+    framework::Verdict,
+    waiting::WaitingPods,
+};
 
 /// A pod on its way to a node.
 pub(crate) struct Binding {
@@ -39,9 +44,14 @@ pub(crate) type Pending = (&'static str, BoxFuture<'static, Result<(), String>>)
 
 impl Binding {
     /// Reserve and Permit: still part of the scheduling cycle, before anything else is decided.
-    pub(crate) fn claim(&self, waiting: &WaitingPods) -> Result<Vec<Pending>, Refusal> {
+    pub(crate) fn claim(
+        &self,
+        waiting: &WaitingPods,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Pending>, Refusal> {
         for served in &self.profile.points.reserve {
-            judge(served.name, served.plugin.reserve(&self.pod, &self.node))?;
+            let verdict = served.plugin.reserve(&self.pod, &self.node, snapshot);
+            judge("Reserve", served.name, verdict)?;
         }
         let mut pending = Vec::new();
         for served in &self.profile.points.permit {
@@ -50,7 +60,7 @@ impl Binding {
                     let answer = waiting.wait(&self.pod.key, limit);
                     pending.push((served.name, Box::pin(answer) as BoxFuture<'static, _>));
                 }
-                verdict => judge(served.name, verdict)?,
+                verdict => judge("Permit", served.name, verdict)?,
             }
         }
         Ok(pending)
@@ -79,17 +89,15 @@ impl Binding {
         }
         let points = &self.profile.points;
         for served in &points.pre_bind {
-            judge(
-                served.name,
-                served.plugin.pre_bind(&self.pod, &self.node).await,
-            )?;
+            let verdict = served.plugin.pre_bind(&self.pod, &self.node).await;
+            judge("PreBind", served.name, verdict)?;
         }
         for served in &points.bind {
             let verdict = served.plugin.bind(&self.pod, &self.node).await;
             if verdict == Verdict::Skip {
                 continue;
             }
-            judge(served.name, verdict)?;
+            judge("Bind", served.name, verdict)?;
             for served in &points.post_bind {
                 served.plugin.post_bind(&self.pod, &self.node).await;
             }
@@ -99,11 +107,11 @@ impl Binding {
     }
 }
 
-fn judge(plugin: &'static str, verdict: Verdict) -> Result<(), Refusal> {
+fn judge(point: &str, plugin: &'static str, verdict: Verdict) -> Result<(), Refusal> {
     match verdict {
         Verdict::Success | Verdict::Skip => Ok(()),
         Verdict::Error(message) => Err(Refusal::Failed(format!(
-            "running plugin {plugin:?}: {message}"
+            "running {point} plugin {plugin:?}: {message}"
         ))),
         rejection => Err(Refusal::Rejected {
             plugin,

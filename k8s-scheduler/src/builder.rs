@@ -65,9 +65,13 @@ impl Builder {
             true => profile,
             false => profile.with(DefaultBinder::new(client.clone())),
         };
-        let profiles = profiles.into_iter().map(with_binder);
+        let profiles: Vec<_> = profiles.into_iter().map(with_binder).collect();
+        for plugin in profiles.iter().flat_map(|profile| &profile.plugins) {
+            plugin.connect(&self.ctx);
+        }
         Scheduler {
             profiles: profiles
+                .into_iter()
                 .map(|profile| (profile.scheduler_name.clone(), Arc::new(profile)))
                 .collect(),
             ctx: self.ctx,

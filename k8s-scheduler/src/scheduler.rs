@@ -3,6 +3,7 @@
 //! One task owns the cache and the queue; everything that awaits the API runs beside it and comes
 //! back through a `JoinSet`. Cancelling the context's token, or dropping the future, ends all.
 
+mod news;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +21,7 @@ use tokio::{task::JoinSet, time::Instant};
 use crate::{
     Builder,
     bind::{Binding, Bound, Refusal},
-    cache::{Cache, PodInfo},
+    cache::{Cache, PodInfo, Snapshot},
     config::{DEFAULT_SCHEDULER, Profile},
     cycle::{self, Options, Outcome, Rejections},
     framework::{Change, ClusterEvent},
@@ -41,8 +42,9 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// A scheduler that acts as this context's client. Its identity needs to list and watch pods
-    /// and nodes, create `pods/binding` and events, patch `pods/status`, and delete pods.
+    /// A scheduler that acts as this context's client. Its identity needs to list and watch pods, nodes, claims,
+    /// volumes, and the kinds of `storage.k8s.io` that tell of them; to create `pods/binding` and events, patch
+    /// `pods/status`, update claims and volumes, and delete pods.
     pub fn builder(ctx: Context) -> Builder {
         Builder::new(ctx)
     }
@@ -100,6 +102,7 @@ impl Run {
         let pods = self.scheduler.ctx.hub.informer::<Pod>();
         nodes.synced().await;
         pods.synced().await;
+        let mut storage = news::follow(&self.scheduler.ctx.hub).await;
         let (mut nodes, mut pods) = (nodes.subscribe(), pods.subscribe());
         loop {
             // What has arrived comes before what is to be decided.
@@ -108,6 +111,9 @@ impl Run {
             }
             while let Some(Some(event)) = pods.next().now_or_never() {
                 self.on_pod(event);
+            }
+            while let Some(Some(news)) = storage.next().now_or_never() {
+                self.on_storage(news);
             }
             while let Some(bound) = self.bindings.try_join_next() {
                 self.on_bound(bound.expect("binding plugins don't panic"));
@@ -129,6 +135,10 @@ impl Run {
                 },
                 event = pods.next() => match event {
                     Some(event) => self.on_pod(event),
+                    None => return,
+                },
+                news = storage.next() => match news {
+                    Some(news) => self.on_storage(news),
                     None => return,
                 },
                 Some(bound) = self.bindings.join_next() => {
@@ -187,6 +197,12 @@ impl Run {
         }
     }
 
+    fn on_storage(&mut self, news: news::News) {
+        if let Some(change) = news(self.cache.storage()) {
+            self.queue.moved(&change, Instant::now());
+        }
+    }
+
     /// Whether the pod waits for a node from one of these profiles. News of a pod that is bound
     /// already may be older than the binding.
     fn is_wanted(&self, pod: &Pod) -> bool {
@@ -211,19 +227,20 @@ impl Run {
             seed: self.seed,
             explain: false,
         };
-        let decision = cycle::schedule(&profile, &pod, &self.cache.snapshot(), &options);
+        let snapshot = self.cache.snapshot();
+        let decision = cycle::schedule(&profile, &pod, &snapshot, &options);
         self.start = decision.next_start;
         match decision.outcome {
-            Outcome::Placed { node, .. } => self.bind(Binding { pod, node, profile }),
+            Outcome::Placed { node, .. } => self.bind(Binding { pod, node, profile }, &snapshot),
             Outcome::Unschedulable(rejections) => self.give_up(&profile, &pod, rejections),
             Outcome::Failed(message) => self.fail(&profile, &pod, Refusal::Failed(message)),
         }
     }
 
-    fn bind(&mut self, binding: Binding) {
+    fn bind(&mut self, binding: Binding, snapshot: &Snapshot) {
         tracing::debug!(pod = %binding.pod.key, node = binding.node, "placed");
         self.cache.assume(binding.pod.clone(), &binding.node);
-        match binding.claim(&self.scheduler.waiting) {
+        match binding.claim(&self.scheduler.waiting, snapshot) {
             Ok(pending) => drop(self.bindings.spawn(binding.run(pending))),
             Err(refusal) => self.on_bound(Bound {
                 binding,

@@ -7,6 +7,7 @@
 mod node_info;
 mod pod_info;
 mod snapshot;
+mod storage;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use k8s_runtime::Key;
 pub use node_info::{Images, NodeInfo};
 pub use pod_info::PodInfo;
 pub use snapshot::Snapshot;
+pub use storage::{Storage, Table};
 
 /// Nodes and the pods on them.
 #[derive(Debug, Default)]
@@ -123,6 +125,12 @@ impl Cache {
         placed.is_some_and(|placed| placed.is_assumed)
     }
 
+    /// Claims and volumes, for writing. They are kept in the snapshot alone, so that following a change costs no more
+    /// than the change, unless somebody still holds the last snapshot.
+    pub fn storage(&mut self) -> &mut Storage {
+        Arc::make_mut(&mut Arc::make_mut(&mut self.snapshot).storage)
+    }
+
     /// The cluster now. As long as nothing changes it is the same `Arc`.
     pub fn snapshot(&mut self) -> Arc<Snapshot> {
         if self.is_reshaped {
@@ -133,6 +141,7 @@ impl Cache {
                 index: names.zip(0..).collect(),
                 nodes,
                 image_nodes: self.image_nodes.clone(),
+                storage: self.snapshot.storage.clone(),
             });
         } else if !self.changed.is_empty() {
             // In place when no reader holds the last one any more.

@@ -7,7 +7,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 
-use super::{Cache, NodeInfo};
+use super::{Cache, NodeInfo, Storage};
 
 /// All nodes with their pods, ordered by name. Nothing in it ever changes.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +15,7 @@ pub struct Snapshot {
     pub(super) nodes: Vec<Arc<NodeInfo>>,
     pub(super) index: HashMap<String, usize>,
     pub(super) image_nodes: Arc<BTreeMap<String, usize>>,
+    pub(super) storage: Arc<Storage>,
 }
 
 impl Snapshot {
@@ -28,6 +29,19 @@ impl Snapshot {
             cache.set_pod(Arc::new(pod));
         }
         Arc::unwrap_or_clone(cache.snapshot())
+    }
+
+    /// The same with claims and volumes.
+    pub fn with_storage(self, storage: Storage) -> Self {
+        Self {
+            storage: Arc::new(storage),
+            ..self
+        }
+    }
+
+    /// Claims and volumes.
+    pub fn storage(&self) -> &Storage {
+        &self.storage
     }
 
     /// The nodes, ordered by name.

@@ -52,10 +52,12 @@ pub(super) fn prepare<'a>(
             _ => {}
         }
         if let Some(filter) = found.filter {
-            filters.filters.retain(|(name, _)| *name != served.name);
-            filters
-                .filters
-                .push((served.name, Filter::Prepared(filter)));
+            let filter = Filter::Prepared(filter);
+            let mut all = filters.filters.iter_mut();
+            match all.find(|(name, _)| *name == served.name) {
+                Some(place) => place.1 = filter,
+                None => filters.filters.push((served.name, filter)),
+            }
         }
         if let Some(nodes) = found.nodes {
             filters.nodes = Some(match filters.nodes.take() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
 
 /// A sort of change. Each plugin names those that could undo its rejections
 /// ([`Plugin::events`](super::Plugin::events)).
@@ -24,6 +24,32 @@ pub enum ClusterEvent {
     AssignedPodUpdated,
     /// A pod left its node, or ended.
     AssignedPodDeleted,
+    /// A claim was made.
+    PersistentVolumeClaimAdded,
+    /// A claim changed.
+    PersistentVolumeClaimUpdated,
+    /// A volume was made.
+    PersistentVolumeAdded,
+    /// A volume changed.
+    PersistentVolumeUpdated,
+    /// A storage class was made.
+    StorageClassAdded,
+    /// A storage class changed.
+    StorageClassUpdated,
+    /// A node told of its CSI drivers for the first time.
+    CsiNodeAdded,
+    /// A node's CSI drivers changed.
+    CsiNodeUpdated,
+    /// A CSI driver was installed.
+    CsiDriverAdded,
+    /// A CSI driver changed in what it can.
+    CsiDriverUpdated,
+    /// A CSI driver told of room that it has.
+    CsiStorageCapacityAdded,
+    /// A CSI driver's room changed.
+    CsiStorageCapacityUpdated,
+    /// A volume was detached from a node.
+    VolumeAttachmentDeleted,
 }
 
 /// One change, with what changed: plugins look closer in
@@ -36,15 +62,34 @@ pub struct Change {
     pub node: Option<Arc<Node>>,
     /// The pod's newest state, for pod events.
     pub pod: Option<Arc<Pod>>,
+    /// The claim's new state, for claim events.
+    pub claim: Option<Arc<PersistentVolumeClaim>>,
 }
 
 impl Change {
-    /// A change of a pod that has a node.
-    pub fn of_pod(event: ClusterEvent, pod: &Arc<Pod>) -> Self {
+    /// A change that needs no closer look.
+    pub fn of(event: ClusterEvent) -> Self {
         Self {
             event,
             node: None,
+            pod: None,
+            claim: None,
+        }
+    }
+
+    /// A change of a claim.
+    pub fn of_claim(event: ClusterEvent, claim: &Arc<PersistentVolumeClaim>) -> Self {
+        Self {
+            claim: Some(claim.clone()),
+            ..Self::of(event)
+        }
+    }
+
+    /// A change of a pod that has a node.
+    pub fn of_pod(event: ClusterEvent, pod: &Arc<Pod>) -> Self {
+        Self {
             pod: Some(pod.clone()),
+            ..Self::of(event)
         }
     }
 
@@ -79,9 +124,8 @@ impl Change {
 
     fn of_node(event: ClusterEvent, node: &Arc<Node>) -> Self {
         Self {
-            event,
             node: Some(node.clone()),
-            pod: None,
+            ..Self::of(event)
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::{cmp::Ordering, collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
+use k8s_runtime::Context;
 
 use super::{Change, ClusterEvent, Points, Verdict};
 use crate::{
@@ -24,6 +25,10 @@ pub trait Plugin: Send + Sync + 'static {
 
     /// Adds this plugin to each extension point that it serves.
     fn register(self: Arc<Self>, points: &mut Points);
+
+    /// Called once when a scheduler is built, and never when decisions are only replayed: a plugin that speaks to the
+    /// API before binding keeps what it needs.
+    fn connect(&self, _ctx: &Context) {}
 
     /// The events that could make a pod fit which this plugin turned away. A pod waits until one
     /// of them happens (or five minutes have passed).
@@ -177,8 +182,8 @@ pub trait ScorePlugin: Send + Sync + 'static {
 
 /// Keeps books of its own about what has been promised.
 pub trait ReservePlugin: Send + Sync + 'static {
-    /// A node was chosen. Touches nothing but the plugin's own state.
-    fn reserve(&self, pod: &PodInfo, node: &str) -> Verdict;
+    /// A node was chosen, on this snapshot. Touches nothing but the plugin's own state.
+    fn reserve(&self, pod: &PodInfo, node: &str, snapshot: &Snapshot) -> Verdict;
     /// Binding failed or was denied; also called when `reserve` itself was never reached.
     fn unreserve(&self, pod: &PodInfo, node: &str);
 }
