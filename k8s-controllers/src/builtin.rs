@@ -49,6 +49,8 @@ pub fn builtins() -> &'static [Builtin] {
         "token-cleaner" as "token-cleaner": bootstrap::clean,
         "pod-garbage-collector" as "pod-garbage-collector": pod_gc,
         "persistentvolume-binder" as "persistent-volume-binder": persistent_volume,
+        "persistentvolume-expander" as "expand-controller": expand,
+        "ephemeral-volume" as "ephemeral-volume-controller": ephemeral_volume,
         "persistentvolumeclaim-protection" as "pvc-protection-controller": pvc_protection,
         "persistentvolume-protection" as "pv-protection-controller": pv_protection,
         "volumeattributesclass-protection" as "volumeattributesclass-protection-controller": vac_protection,

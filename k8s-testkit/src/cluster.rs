@@ -1,9 +1,14 @@
 //! The in-process cluster: a server on a memory store, and the components that a test asks for.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, future::BoxFuture};
 use k8s_apiserver::{ApiError, ApiServer, User, pki::Pki};
+use k8s_controllers::local_path;
 use k8s_kubelet::{Kubelet, NodeConfig, hollow::HollowRuntime, source::PodSource};
 use k8s_runtime::{Context, Hub, Informer, SystemClock, Watched};
 use k8s_scheduler::Scheduler;
@@ -54,6 +59,7 @@ pub struct Builder {
     with_scheduler: bool,
     pki: Option<Arc<Pki>>,
     hollow_nodes: usize,
+    with_local_path: bool,
 }
 
 impl Builder {
@@ -95,6 +101,12 @@ impl Builder {
         self.controllers(["node-lifecycle"])
     }
 
+    /// Makes volumes in directories of the hollow nodes, and makes that the default class.
+    pub fn local_path(mut self) -> Self {
+        self.with_local_path = true;
+        self
+    }
+
     /// Starts it. The server answers when this returns; the components are starting.
     pub async fn start(self) -> Result<Cluster, Error> {
         let controllers = self.chosen()?;
@@ -134,7 +146,11 @@ impl Builder {
                 .spawn(async move { Scheduler::builder(ctx).build().run().await });
         }
         if self.hollow_nodes > 0 {
-            cluster.run_hollow_nodes(self.hollow_nodes)?;
+            let directory = scratch().map_err(Error::Directory)?;
+            if self.with_local_path {
+                cluster.run_local_path(self.hollow_nodes, &directory);
+            }
+            cluster.run_hollow_nodes(self.hollow_nodes, directory);
         }
         Ok(cluster)
     }
@@ -243,11 +259,10 @@ impl Cluster {
         self.server.stop().await;
     }
 
-    fn run_hollow_nodes(&mut self, count: usize) -> Result<(), Error> {
-        let directory = scratch().map_err(Error::Directory)?;
+    fn run_hollow_nodes(&mut self, count: usize, directory: PathBuf) {
         let source = PodSource::new(&self.hub);
         for index in 0..count {
-            let name = format!("hollow-{index}");
+            let name = hollow(index);
             let cidr = format!("10.{}.{}.0/24", 244 + index / 256, index % 256);
             let mut config = NodeConfig::new(&name, directory.join(&name));
             config.internal_ip = [192, 0, 2, 1].into();
@@ -262,7 +277,19 @@ impl Cluster {
             });
         }
         self.directory = Some(directory);
-        Ok(())
+    }
+
+    fn run_local_path(&mut self, nodes: usize, directory: &Path) {
+        let directories = directory.join("volumes");
+        let directories = local_path::NodeDirectories::new(directories, (0..nodes).map(hollow));
+        let user = User::service_account("kube-system", local_path::ACCOUNT);
+        let ctx = self.context(user);
+        self.tasks.spawn(async move {
+            if let Err(error) = local_path::install(&ctx.client).await {
+                tracing::error!(%error, "no class of local volumes");
+            }
+            local_path::run(ctx, Arc::new(directories)).await;
+        });
     }
 }
 
@@ -274,6 +301,10 @@ impl Drop for Cluster {
             let _ = std::fs::remove_dir_all(directory);
         }
     }
+}
+
+fn hollow(index: usize) -> String {
+    format!("hollow-{index}")
 }
 
 /// A directory of this cluster's own among the temporary ones.

@@ -69,6 +69,14 @@ pub(crate) fn node(name: &str) -> Identity {
     }
 }
 
+/// The provisioner of volumes that are directories of this machine.
+pub(crate) fn local_path() -> Identity {
+    Identity {
+        user: User::service_account("kube-system", k8s_controllers::local_path::ACCOUNT),
+        program: "local-path-provisioner",
+    }
+}
+
 /// The service proxy.
 pub(crate) fn proxy() -> Identity {
     Identity {

@@ -67,6 +67,11 @@ impl Layout {
         self.root.join("kubelet")
     }
 
+    /// Volumes that outlive their pods: a directory each.
+    pub(crate) fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
     /// A short name of this cluster's own, so that several on one machine don't meet: names the
     /// bridge and the cgroup.
     pub(crate) fn tag(&self) -> String {

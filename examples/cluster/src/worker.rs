@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
+use k8s_controllers::local_path::{self, NodeDirectories};
 use k8s_dns::{Dns, DnsConfig};
 use k8s_kubelet::{
     Kubelet, NodeConfig,
@@ -48,6 +49,7 @@ pub(crate) async fn run_agent(
     let mut config = config(layout, &args.node_name(), advertise);
     // The first node doesn't wait for its addresses.
     config.pod_cidr = Some(network::pod_cidr(0));
+    run_local_path(plane, layout, [config.name.clone()], tasks);
     config.tls = Some(tls(plane, &config.name, advertise)?);
     config.listen.set_port(free_port().await);
     let runtime = CriRuntime::connect(&socket)
@@ -83,8 +85,10 @@ pub(crate) async fn run_hollow(
     let source = PodSource::new(&plane.hub);
     let (serving, cancel) = (server.clone(), plane.cancel.child_token());
     tasks.spawn(async move { serving.run(cancel).await });
+    let name = |index| format!("hollow-{index}");
+    run_local_path(plane, layout, (0..count).map(name), tasks);
     for index in 0..count {
-        let name = format!("hollow-{index}");
+        let name = name(index);
         let mut config = NodeConfig::new(&name, layout.kubelet().join(&name));
         let cidr = network::pod_cidr(index);
         config.internal_ip = advertise.into();
@@ -103,6 +107,23 @@ pub(crate) async fn run_hollow(
         });
     }
     Ok(())
+}
+
+/// Makes volumes in directories of this machine, for nodes that are on it.
+fn run_local_path(
+    plane: &ControlPlane,
+    layout: &Layout,
+    nodes: impl IntoIterator<Item = String>,
+    tasks: &mut JoinSet<()>,
+) {
+    let directories = NodeDirectories::new(layout.volumes(), nodes);
+    let ctx = plane.context(identity::local_path());
+    tasks.spawn(async move {
+        if let Err(error) = local_path::install(&ctx.client).await {
+            tracing::error!(%error, "no class of local volumes");
+        }
+        local_path::run(ctx, Arc::new(directories)).await;
+    });
 }
 
 /// Runs the service proxy and cluster DNS of this machine.

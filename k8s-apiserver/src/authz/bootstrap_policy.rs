@@ -10,6 +10,7 @@ mod controller;
 mod namespaced;
 mod people;
 mod rule;
+mod volume;
 
 use std::collections::BTreeMap;
 
@@ -30,9 +31,11 @@ pub fn cluster_roles() -> Vec<ClusterRole> {
     let components = component::ROLES
         .iter()
         .chain(certificate::ROLES)
+        .chain(volume::ROLES)
         .map(|(name, _, rules)| role(*name, rules));
     let controllers = controller::ROLES
         .iter()
+        .chain(volume::CONTROLLERS)
         .map(|(name, rules)| role(controller_role(name), rules));
     people.chain(components).chain(controllers).collect()
 }
@@ -40,9 +43,11 @@ pub fn cluster_roles() -> Vec<ClusterRole> {
 /// All cluster-wide bindings: each role's under its own name, and the administrators' beside it.
 pub fn cluster_role_bindings() -> Vec<ClusterRoleBinding> {
     let people = people::ROLES.iter().map(|(name, to, _)| (*name, *to));
-    let components = component::ROLES.iter().map(|(name, to, _)| (*name, *to));
+    let components = component::ROLES.iter().chain(volume::ROLES);
+    let components = components.map(|(name, to, _)| (*name, *to));
     let given = people.chain(components).filter(|(_, to)| !to.is_empty());
-    let controllers = controller::ROLES.iter().map(|(name, _)| {
+    let controllers = controller::ROLES.iter().chain(volume::CONTROLLERS);
+    let controllers = controllers.map(|(name, _)| {
         let role = controller_role(name);
         binding(role.clone(), role, &[To::Account("kube-system", name)])
     });

@@ -113,6 +113,7 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
                     "csinodes",
                     "csistoragecapacities",
                     "storageclasses",
+                    "volumeattachments",
                 ],
             ),
         ],
@@ -255,6 +256,7 @@ pub(super) const ROLES: &[(&str, &[To], &[Rule])] = &[
                 &[
                     "csidrivers",
                     "csinodes",
+                    "csistoragecapacities",
                     "storageclasses",
                     "volumeattachments",
                 ],

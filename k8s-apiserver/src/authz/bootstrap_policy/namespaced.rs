@@ -3,6 +3,7 @@
 use super::{
     To::{self, Account, User},
     rule::{CORE, EVENTS, READ, Rule, UPDATE, may, may_named},
+    volume,
 };
 
 /// A role in a namespace, and who has it there.
@@ -31,6 +32,13 @@ pub(super) const ROLES: &[Local] = &[
             &["configmaps"],
             &["extension-apiserver-authentication"],
         )],
+    },
+    Local {
+        namespace: "kube-system",
+        role: "system:local-path-provisioner",
+        binding: "system:local-path-provisioner",
+        to: &[Account("kube-system", "local-path-provisioner")],
+        rules: volume::INSTALLED,
     },
     Local {
         namespace: "kube-system",

@@ -1,3 +1,4 @@
+use k8s_apimachinery::volume::binding;
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim};
 use serde_json::{Value, json};
 
@@ -258,5 +259,3 @@ fn only_the_pods_own_claims_wake_it() {
     assert!(plugin.may_help(&change("c"), &user("a", &["c"])));
     assert!(!plugin.may_help(&change("d"), &user("a", &["c"])));
 }
-
-use k8s_apimachinery::volume::binding;
