@@ -35,6 +35,7 @@ pub fn builtins() -> &'static [Builtin] {
     const BUILTINS: &[Builtin] = table! {
         "deployment" as "deployment-controller": deployment,
         "replicaset" as "replicaset-controller": replica_set,
+        "statefulset" as "statefulset-controller": stateful_set,
         "endpointslice" as "endpointslice-controller": endpoint_slice,
         "endpoint" as "endpoint-controller": endpoints,
         "namespace" as "namespace-controller": namespace,
@@ -49,6 +50,7 @@ pub fn builtins() -> &'static [Builtin] {
         "token-cleaner" as "token-cleaner": bootstrap::clean,
         "pod-garbage-collector" as "pod-garbage-collector": pod_gc,
         "persistentvolume-binder" as "persistent-volume-binder": persistent_volume,
+        "persistentvolume-attach-detach" as "attachdetach-controller": attach_detach,
         "persistentvolume-expander" as "expand-controller": expand,
         "ephemeral-volume" as "ephemeral-volume-controller": ephemeral_volume,
         "persistentvolumeclaim-protection" as "pvc-protection-controller": pvc_protection,

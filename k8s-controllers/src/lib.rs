@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod amount;
+pub mod attach_detach;
 pub mod bootstrap;
 mod builtin;
 pub mod certificates;
@@ -26,6 +28,8 @@ pub mod replica_set;
 pub mod resource_quota;
 pub mod root_ca;
 pub mod service_account;
+pub mod stateful_set;
+mod template_hash;
 pub mod token;
 pub mod vac_protection;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use k8s_openapi::api::{
-    core::v1::{Event, PersistentVolume, PersistentVolumeClaim, Pod},
-    storage::v1::StorageClass,
+    core::v1::{Event, Node, PersistentVolume, PersistentVolumeClaim, Pod},
+    storage::v1::{CSIDriver, StorageClass, VolumeAttachment},
 };
 use k8s_testkit::{Builder, Cluster};
 use kube::{
@@ -356,5 +356,82 @@ async fn an_ephemeral_volume_has_a_claim_of_the_pods_own() {
         .unwrap();
     let gone = |claims: &[Arc<PersistentVolumeClaim>]| claim_phase(claims, "own-tmp").is_empty();
     cluster.until(&apis.claims, gone).await.unwrap();
+    cluster.stop().await;
+}
+
+#[tokio::test]
+async fn a_drivers_volume_is_attached_while_pods_use_it() {
+    let cluster = builder()
+        .controllers(["persistentvolume-attach-detach"])
+        .scheduler()
+        .hollow_nodes(2)
+        .start()
+        .await
+        .unwrap();
+    let apis = Apis::of(&cluster);
+    let attachments: Api<VolumeAttachment> = Api::all(cluster.client());
+    let nodes: Api<Node> = Api::all(cluster.client());
+    for (name, driver) in [("remote", "csi.example.com"), ("near", "near.example.com")] {
+        let mut volume = volume(name, "1Gi");
+        volume["spec"].as_object_mut().unwrap().remove("hostPath");
+        volume["spec"]["csi"] = json!({"driver": driver, "volumeHandle": name});
+        create(&apis.volumes, volume).await;
+        create(&apis.claims, claim(name, json!({"volumeName": name}))).await;
+    }
+    let drivers: Api<CSIDriver> = Api::all(cluster.client());
+    let near = json!({"metadata": {"name": "near.example.com"}, "spec": {"attachRequired": false}});
+    create(&drivers, near).await;
+    let bound = |claims: &[Arc<PersistentVolumeClaim>]| {
+        ["remote", "near"]
+            .iter()
+            .all(|name| claim_phase(claims, name) == "Bound")
+    };
+    cluster.until(&apis.claims, bound).await.unwrap();
+    let mut user = pod("user", uses("remote"));
+    let mut second = uses("near");
+    second["name"] = json!("near");
+    user["spec"]["volumes"].as_array_mut().unwrap().push(second);
+    create(&apis.pods, user).await;
+
+    let one = |all: &[Arc<VolumeAttachment>]| all.len() == 1;
+    let made = cluster.until(&attachments, one).await.unwrap();
+    let name = made[0].metadata.name.clone().unwrap();
+    assert_eq!(made[0].spec.attacher, "csi.example.com");
+    // The part of the driver's attacher.
+    let attached = Patch::Merge(json!({"status": {"attached": true}}));
+    attachments
+        .patch_status(&name, &PatchParams::default(), &attached)
+        .await
+        .unwrap();
+    let listed = |nodes: &[Arc<Node>]| {
+        let lists = nodes
+            .iter()
+            .filter_map(|node| node.status.clone()?.volumes_attached);
+        let names: Vec<_> = lists.flatten().map(|volume| volume.name).collect();
+        names == ["kubernetes.io/csi/csi.example.com^remote"]
+    };
+    cluster.until(&nodes, listed).await.unwrap();
+    let told = |events: &[Arc<Event>]| {
+        says(
+            events,
+            "SuccessfulAttachVolume",
+            "AttachVolume.Attach succeeded for volume \"remote\"",
+        )
+    };
+    cluster.until(&apis.events, told).await.unwrap();
+
+    apis.pods
+        .delete("user", &DeleteParams::default().grace_period(0))
+        .await
+        .unwrap();
+    let none = |all: &[Arc<VolumeAttachment>]| all.is_empty();
+    cluster.until(&attachments, none).await.unwrap();
+    let unlisted = |nodes: &[Arc<Node>]| {
+        let mut lists = nodes
+            .iter()
+            .filter_map(|node| node.status.clone()?.volumes_attached);
+        lists.all(|list| list.is_empty())
+    };
+    cluster.until(&nodes, unlisted).await.unwrap();
     cluster.stop().await;
 }

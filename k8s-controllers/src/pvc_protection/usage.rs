@@ -1,53 +1,33 @@
 //! Which claims a pod uses, and whether one is used.
 
-use k8s_apimachinery::pod::readiness;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, Volume};
+use k8s_apimachinery::{
+    pod::readiness,
+    volume::claim::{self, ClaimOf, check_made_for},
+};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_runtime::Key;
-
-use crate::claim::controller_of;
 
 /// The claims that the volumes of a pod name, or are made as, whether or not it runs.
 pub(super) fn claims_of(pod: &Pod) -> Vec<Key> {
     let namespace = pod.metadata.namespace.clone().unwrap_or_default();
-    let names = volumes(pod).filter_map(|volume| named(volume).or_else(|| made(pod, volume)));
-    names.map(|name| Key::new(&namespace, name)).collect()
+    let claims = claim::claims_of(pod);
+    claims.map(|it| Key::new(&namespace, it.name)).collect()
 }
 
 /// Whether a pod uses a claim of its namespace. Only pods that have a node do: their nodes start none that
 /// refer to a claim which is being deleted.
 pub(super) fn uses(pod: &Pod, claim: &PersistentVolumeClaim) -> bool {
     let name = claim.metadata.name.as_deref();
-    let is_owned = || {
-        let owner = controller_of(&claim.metadata);
-        owner.is_some_and(|owner| Some(&owner.uid) == pod.metadata.uid.as_ref())
+    let is_it = |wanted: ClaimOf<'_>| {
+        let is_own = || !is_shut_down(pod) && check_made_for(pod, claim).is_ok();
+        Some(wanted.name.as_str()) == name && (!wanted.is_ephemeral || is_own())
     };
-    let is_it = |volume: &Volume| {
-        named(volume).as_deref() == name
-            || made(pod, volume).as_deref() == name && !is_shut_down(pod) && is_owned()
-    };
-    readiness::node_name(pod).is_some() && name.is_some() && volumes(pod).any(is_it)
+    readiness::node_name(pod).is_some() && claim::claims_of(pod).any(is_it)
 }
 
 /// Whether a pod's event can have freed a claim: those that run keep what they have.
 pub(super) fn may_free(pod: &Pod) -> bool {
     readiness::is_terminal(pod) || readiness::node_name(pod).is_none() || is_shut_down(pod)
-}
-
-fn volumes(pod: &Pod) -> impl Iterator<Item = &Volume> {
-    let spec = pod.spec.iter();
-    spec.flat_map(|spec| spec.volumes.iter().flatten())
-}
-
-fn named(volume: &Volume) -> Option<String> {
-    let source = volume.persistent_volume_claim.as_ref()?;
-    Some(source.claim_name.clone())
-}
-
-/// The name of the claim that is made for a pod's ephemeral volume.
-fn made(pod: &Pod, volume: &Volume) -> Option<String> {
-    volume.ephemeral.as_ref()?;
-    let pod = pod.metadata.name.as_deref().unwrap_or_default();
-    Some(format!("{pod}-{}", volume.name))
 }
 
 /// Whether the node is done with the pod, or the pod was deleted by force. Such a pod may wait for the claim

@@ -44,6 +44,37 @@ pub(super) const ROLES: &[(&str, &[Rule])] = &[
         ],
     ),
     (
+        "statefulset-controller",
+        &[
+            EVENTS,
+            may(READ, APPS, &["statefulsets"]),
+            may(
+                UPDATE,
+                APPS,
+                &["statefulsets/status", "statefulsets/finalizers"],
+            ),
+            may(
+                &[
+                    "get", "list", "watch", "create", "update", "patch", "delete",
+                ],
+                APPS,
+                &["controllerrevisions"],
+            ),
+            may(
+                &[
+                    "get", "list", "watch", "create", "update", "patch", "delete",
+                ],
+                CORE,
+                &["pods"],
+            ),
+            may(
+                &["get", "list", "watch", "create", "update"],
+                CORE,
+                &["persistentvolumeclaims"],
+            ),
+        ],
+    ),
+    (
         "disruption-controller",
         &[
             EVENTS,
