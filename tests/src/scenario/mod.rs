@@ -10,6 +10,7 @@ mod node_faults;
 mod page;
 mod pod;
 mod shared_store;
+mod storage;
 mod stream;
 mod tour;
 mod two_nodes;
@@ -32,6 +33,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ("tour-with-kill", tour::run_with_kill),
     ("pod", pod::run),
     ("shared-store", shared_store::run),
+    ("storage", storage::run),
     ("stream", stream::run),
     ("clients", clients::run),
     ("two-nodes", two_nodes::run),
