@@ -23,6 +23,8 @@ pub enum Event {
         /// The pod's uid.
         uid: String,
     },
+    /// A pod has given back what it was promised.
+    Room,
     /// Time to look for what is left over.
     Housekeeping,
     /// A pod's worker has nothing more to do, ever.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use k8s_apimachinery::pod::readiness;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_runtime::{Context, Key};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::Agent,
+    allocation,
     config::NodeConfig,
     cri::Runtime,
     error::Error,
@@ -139,7 +141,7 @@ impl Kubelet {
             workers: HashMap::new(),
             tasks: JoinSet::new(),
             cleaning: HashSet::new(),
-            is_synced: false,
+            early: Some(Vec::new()),
         };
         let pods = ctx
             .cancel
@@ -180,21 +182,32 @@ struct Loop {
     tasks: JoinSet<()>,
     /// Pods whose leftovers are being removed.
     cleaning: HashSet<String>,
-    is_synced: bool,
+    /// Pods that were there when the agent started, until all are known; they are taken in the order of their making.
+    early: Option<Vec<Arc<Pod>>>,
 }
 
 impl Loop {
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Pod(pod) => self.pod(pod),
+            Event::Pod(pod) => match &mut self.early {
+                Some(early) => early.push(pod),
+                None => self.pod(pod),
+            },
             Event::Gone(pod) => {
                 let uid = pod.metadata.uid.clone().unwrap_or_default();
+                if let Some(early) = &mut self.early {
+                    early.retain(|early| early.metadata.uid != pod.metadata.uid);
+                }
                 if let Some(mailbox) = self.workers.get(&uid) {
                     mailbox.gone(pod);
                 }
             }
             Event::Synced => {
-                self.is_synced = true;
+                let mut early = self.early.take().unwrap_or_default();
+                early.sort_by_key(|pod| pod.metadata.creation_timestamp.clone());
+                for pod in early {
+                    self.pod(pod);
+                }
                 self.housekeeping();
             }
             Event::Runtime { uid } | Event::Probe { uid } => {
@@ -202,7 +215,11 @@ impl Loop {
                     mailbox.poke();
                 }
             }
-            Event::Housekeeping => self.housekeeping(),
+            Event::Room => self.retry_resizes(),
+            Event::Housekeeping => {
+                self.housekeeping();
+                self.retry_resizes();
+            }
             Event::Finished { uid } => {
                 self.cleaning.remove(&uid);
                 if let (Some(mailbox), Some(server)) = (self.workers.remove(&uid), &self.server) {
@@ -217,14 +234,35 @@ impl Loop {
         if let Some(server) = &self.server {
             server.directory().put(pod.clone(), self.agent.clone());
         }
-        if let Some(mailbox) = self.workers.get(&uid) {
+        if let Some(mailbox) = self.workers.get(&uid).cloned() {
+            if self.agent.allocations.see(&pod) {
+                self.retry_resizes();
+            }
             mailbox.put(pod);
             return;
         }
+        // One that has ended holds nothing.
+        let is_over = readiness::is_terminal(&pod);
+        let rejection = match is_over {
+            true => None,
+            false => self.agent.allocations.admit(&pod).err(),
+        };
         let mailbox = Arc::new(Mailbox::new(pod));
-        let worker = Worker::new(self.agent.clone(), mailbox.clone());
+        let worker = Worker::new(self.agent.clone(), mailbox.clone(), rejection);
         self.workers.insert(uid, mailbox);
         self.tasks.spawn(worker.run(self.cancel.clone()));
+    }
+
+    /// Looks again at the resizes that wait, and tells the workers of those where something changed.
+    fn retry_resizes(&self) {
+        for (uid, outcome) in self.agent.allocations.retry(self.agent.now()) {
+            let Some(mailbox) = self.workers.get(&uid) else {
+                continue;
+            };
+            let pod = mailbox.pod();
+            allocation::tell(&self.agent, &pod, &outcome);
+            mailbox.poke();
+        }
     }
 
     /// The server, which others may share, serves this node no longer.
@@ -236,7 +274,7 @@ impl Loop {
 
     /// Removes what nobody works on.
     fn housekeeping(&mut self) {
-        if !self.is_synced {
+        if self.early.is_some() {
             return;
         }
         let found = self

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod allocation;
 mod config;
 pub mod cri;
 mod error;
 mod event;
+pub mod eviction;
 pub mod hollow;
 mod image;
 mod kubelet;

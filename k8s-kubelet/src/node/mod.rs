@@ -7,4 +7,5 @@ mod report;
 mod status;
 
 pub(crate) use machine::Machine;
+pub(crate) use register::initial;
 pub(crate) use report::Reporter;

@@ -35,7 +35,7 @@ pub(super) struct Facts<'a> {
 
 /// The node's status now.
 pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
-    let capacity = capacity(facts);
+    let capacity = capacity(facts.config, facts.machine);
     let mut info = facts.machine.info.clone();
     info.container_runtime_version = format!("{}://{}", facts.version.name, facts.version.version);
     let address = |type_: &str, address: String| NodeAddress {
@@ -93,8 +93,8 @@ pub(super) fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
     timeless(old) != timeless(new)
 }
 
-fn capacity(facts: &Facts<'_>) -> BTreeMap<String, Quantity> {
-    let machine = facts.machine;
+/// What the machine has, and what it is said to have.
+pub(super) fn capacity(config: &NodeConfig, machine: &Machine) -> BTreeMap<String, Quantity> {
     let cpu = match machine.milli_cpu % 1000 {
         0 => (machine.milli_cpu / 1000).to_string(),
         _ => format!("{}m", machine.milli_cpu),
@@ -103,10 +103,9 @@ fn capacity(facts: &Facts<'_>) -> BTreeMap<String, Quantity> {
         ("cpu", cpu),
         ("memory", format!("{}Ki", machine.memory / 1024)),
         ("ephemeral-storage", format!("{}Ki", machine.disk / 1024)),
-        ("pods", facts.config.max_pods.to_string()),
+        ("pods", config.max_pods.to_string()),
     ];
-    let given = facts
-        .config
+    let given = config
         .capacity
         .iter()
         .map(|(name, amount)| (name.as_str(), amount.clone()));

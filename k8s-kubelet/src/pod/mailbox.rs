@@ -1,10 +1,15 @@
 //! What a worker is told: the newest state only, however often it changed meanwhile.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+
+use super::status::Reason;
 
 /// A worker's mailbox.
 pub(crate) struct Mailbox {
@@ -18,6 +23,18 @@ pub(crate) struct Mailbox {
 struct Letter {
     pod: Arc<Pod>,
     is_gone: bool,
+    eviction: Option<Eviction>,
+}
+
+/// The node puts a pod out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Eviction {
+    /// Why, as the pod's status tells.
+    pub(crate) reason: Reason,
+    /// How long its containers may take to end.
+    pub(crate) grace: Duration,
+    /// Whether the node was short of something, rather than the pod over its own limits.
+    pub(crate) is_disruption: bool,
 }
 
 impl Mailbox {
@@ -26,6 +43,7 @@ impl Mailbox {
             letter: Mutex::new(Letter {
                 pod: pod.clone(),
                 is_gone: false,
+                eviction: None,
             }),
             news: Notify::new(),
             stop: CancellationToken::new(),
@@ -51,6 +69,18 @@ impl Mailbox {
         letter.is_gone = true;
         drop(letter);
         self.news.notify_one();
+    }
+
+    /// The pod is to end because of what it does to the node.
+    pub(crate) fn evict(&self, eviction: Eviction) {
+        self.stop.cancel();
+        self.letter().eviction.get_or_insert(eviction);
+        self.news.notify_one();
+    }
+
+    /// Why the pod is put out, if it is.
+    pub(crate) fn eviction(&self) -> Option<Eviction> {
+        self.letter().eviction.clone()
     }
 
     /// Something happened around the pod.

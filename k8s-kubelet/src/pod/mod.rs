@@ -2,6 +2,7 @@
 //! `worker` per pod goes round.
 
 pub mod actions;
+mod actuate;
 pub mod backoff;
 pub(crate) mod cleanup;
 pub(crate) mod container;
@@ -15,6 +16,7 @@ mod kill;
 mod last_words;
 pub(crate) mod mailbox;
 mod report;
+pub mod resize;
 mod sandbox;
 mod security;
 mod start;

@@ -37,13 +37,7 @@ impl Reporter {
             .nominated_node_name
             .clone_from(&seen.nominated_node_name);
         self.base.resize.clone_from(&seen.resize);
-        let ours = [
-            "PodReadyToStartContainers",
-            "Initialized",
-            "Ready",
-            "ContainersReady",
-            "PodScheduled",
-        ];
+        let ours = status::OURS;
         let own = self
             .base
             .conditions

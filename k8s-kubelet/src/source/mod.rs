@@ -1,5 +1,6 @@
 //! Where the agent learns what it is to do: its pods, and the objects that they refer to.
 
+pub mod annotation;
 mod followed;
 mod object;
 mod pods;

@@ -1,0 +1,5 @@
+//! A whole agent over a hollow runtime and an API server, all in this process.
+
+mod life;
+mod promise;
+mod world;
