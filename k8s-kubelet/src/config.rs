@@ -9,7 +9,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::Taint;
 
-use crate::server::ServerTls;
+use crate::{eviction::EvictionConfig, image::ImageCollection, server::ServerTls};
 
 /// What an agent is told about its node. [`NodeConfig::new`] fills in Kubernetes' defaults.
 #[derive(Clone, Debug)]
@@ -40,6 +40,10 @@ pub struct NodeConfig {
     pub container_log_max_size: u64,
     /// How many files a container's log may be in, the current one included.
     pub container_log_max_files: usize,
+    /// When pods give way to what the node needs itself.
+    pub eviction: EvictionConfig,
+    /// When images are removed that nobody uses.
+    pub image_collection: ImageCollection,
     /// How many pods the node takes.
     pub max_pods: u32,
     /// How often the lease is renewed.
@@ -75,6 +79,8 @@ impl NodeConfig {
             tls: None,
             container_log_max_size: 10 << 20,
             container_log_max_files: 5,
+            eviction: EvictionConfig::default(),
+            image_collection: ImageCollection::default(),
             max_pods: 110,
             lease_interval: Duration::from_secs(10),
             status_interval: Duration::from_secs(10),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 
+use crate::eviction::Eviction;
+
 /// Something that the agent's loop reacts to. Closed: what isn't here can't happen.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -22,6 +24,13 @@ pub enum Event {
     Probe {
         /// The pod's uid.
         uid: String,
+    },
+    /// A pod is to be put out.
+    Evict {
+        /// The pod's uid.
+        uid: String,
+        /// Why, and how.
+        eviction: Eviction,
     },
     /// A pod has given back what it was promised.
     Room,

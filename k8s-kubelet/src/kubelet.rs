@@ -22,7 +22,7 @@ use crate::{
     cri::Runtime,
     error::Error,
     event::Event,
-    node,
+    eviction, image, node,
     pleg::Pleg,
     pod::{cleanup, mailbox::Mailbox, worker::Worker},
     resource::Cgroups,
@@ -89,6 +89,7 @@ impl Kubelet {
             path: config.root_dir.clone(),
             source,
         })?;
+        let thresholds = config.eviction.thresholds()?;
         let cgroups = match &config.cgroup_root {
             Some(root) if !runtime.is_simulated() => Some(Cgroups::detect(root)?),
             _ => None,
@@ -130,6 +131,9 @@ impl Kubelet {
         });
         if !agent.runtime.is_simulated() {
             tasks.spawn(rotation::run(agent.clone(), ctx.cancel.child_token()));
+            let cancel = ctx.cancel.child_token();
+            tasks.spawn(eviction::run(agent.clone(), thresholds, cancel));
+            tasks.spawn(image::collect(agent.clone(), ctx.cancel.child_token()));
             let services = ctx.hub.informer::<Service>();
             let _ = tokio::time::timeout(SERVICES, services.synced()).await;
         }
@@ -213,6 +217,11 @@ impl Loop {
             Event::Runtime { uid } | Event::Probe { uid } => {
                 if let Some(mailbox) = self.workers.get(&uid) {
                     mailbox.poke();
+                }
+            }
+            Event::Evict { uid, eviction } => {
+                if let Some(mailbox) = self.workers.get(&uid) {
+                    mailbox.evict(eviction);
                 }
             }
             Event::Room => self.retry_resizes(),

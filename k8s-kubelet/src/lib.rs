@@ -26,5 +26,6 @@ pub mod volume;
 pub use config::NodeConfig;
 pub use error::Error;
 pub use event::Event;
+pub use image::ImageCollection;
 pub use kubelet::Kubelet;
 pub use teardown::teardown;

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 pub(crate) use self::{
-    admit::{Ground, Rejection},
+    admit::{Ground, Rejection, is_critical},
     checkpoint::Checkpoint,
     event::{ResizeEvent, message, tell},
     resize::{Pending, PendingReason},

@@ -6,6 +6,6 @@ mod register;
 mod report;
 mod status;
 
-pub(crate) use machine::Machine;
+pub(crate) use machine::{Machine, total_memory};
 pub(crate) use register::initial;
 pub(crate) use report::Reporter;

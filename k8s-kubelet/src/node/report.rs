@@ -118,6 +118,7 @@ impl Reporter {
             runtime: &runtime.conditions().await,
             version: &version,
             images: &runtime.images().await.unwrap_or_default(),
+            pressures: &self.agent.allocations.pressures(),
             base,
             now: self.agent.now(),
         })

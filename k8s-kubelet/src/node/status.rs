@@ -14,6 +14,7 @@ use super::machine::Machine;
 use crate::{
     config::NodeConfig,
     cri::{Image, RuntimeCondition, RuntimeError, Version},
+    eviction::{Pressure, Pressures},
     pod::status::second,
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) runtime: &'a Result<Vec<RuntimeCondition>, RuntimeError>,
     pub(super) version: &'a Version,
     pub(super) images: &'a [Image],
+    /// What the node is short of.
+    pub(super) pressures: &'a Pressures,
     /// What was last reported.
     pub(super) base: &'a NodeStatus,
     pub(super) now: Timestamp,
@@ -132,9 +135,6 @@ fn images(images: &[Image]) -> Vec<ContainerImage> {
 const CONDITIONS: [&str; 4] = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"];
 
 fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
-    let fine = |type_: &'static str, reason: &'static str, message: &str| {
-        (type_, "False", reason, message.to_owned())
-    };
     let ready = match problem(facts.runtime) {
         None => (
             "Ready",
@@ -145,21 +145,9 @@ fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
         Some(problem) => ("Ready", "False", "KubeletNotReady", problem),
     };
     let claims = [
-        fine(
-            "MemoryPressure",
-            "KubeletHasSufficientMemory",
-            "kubelet has sufficient memory available",
-        ),
-        fine(
-            "DiskPressure",
-            "KubeletHasNoDiskPressure",
-            "kubelet has no disk pressure",
-        ),
-        fine(
-            "PIDPressure",
-            "KubeletHasSufficientPID",
-            "kubelet has sufficient PID available",
-        ),
+        pressure(facts, Pressure::Memory),
+        pressure(facts, Pressure::Disk),
+        pressure(facts, Pressure::Pid),
         ready,
     ];
     let now = second(facts.now);
@@ -176,6 +164,35 @@ fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
             ),
         })
         .collect()
+}
+
+type Claim = (&'static str, &'static str, &'static str, String);
+
+/// Whether the node is short of something.
+fn pressure(facts: &Facts<'_>, pressure: Pressure) -> Claim {
+    let is_short = facts.pressures.has(pressure);
+    let (reason, message) = match (pressure, is_short) {
+        (Pressure::Memory, false) => (
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        (Pressure::Memory, true) => (
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+        ),
+        (Pressure::Disk, false) => ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        (Pressure::Disk, true) => ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        (Pressure::Pid, false) => (
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
+        (Pressure::Pid, true) => (
+            "KubeletHasInsufficientPID",
+            "kubelet has insufficient PID available",
+        ),
+    };
+    let status = if is_short { "True" } else { "False" };
+    (pressure.as_str(), status, reason, message.to_owned())
 }
 
 /// Since when the condition has had this status.
@@ -232,6 +249,10 @@ mod tests {
             runtime: &runtime,
             version: &Version::default(),
             images: &[],
+            pressures: &[Pressure::Disk]
+                .into_iter()
+                .filter(|_| now >= 100)
+                .collect(),
             base,
             now: Timestamp::from_second(now).unwrap(),
         })
@@ -284,6 +305,23 @@ mod tests {
             )
         };
         assert_eq!(times(&second), (10, 20));
+    }
+
+    #[test]
+    fn what_the_node_is_short_of_is_told() {
+        let first = report(Ok(conditions(true)), &NodeStatus::default(), 10);
+        let second = report(Ok(conditions(true)), &first, 100);
+        assert!(differs(&first, &second));
+        let disk = second.conditions.unwrap()[1].clone();
+        assert_eq!(
+            (
+                disk.type_.as_str(),
+                disk.status.as_str(),
+                disk.reason.unwrap().as_str()
+            ),
+            ("DiskPressure", "True", "KubeletHasDiskPressure")
+        );
+        assert_eq!(disk.last_transition_time.unwrap().0.as_second(), 100);
     }
 
     #[test]

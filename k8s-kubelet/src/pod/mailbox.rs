@@ -1,15 +1,12 @@
 //! What a worker is told: the newest state only, however often it changed meanwhile.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::status::Reason;
+use crate::eviction::Eviction;
 
 /// A worker's mailbox.
 pub(crate) struct Mailbox {
@@ -24,17 +21,6 @@ struct Letter {
     pod: Arc<Pod>,
     is_gone: bool,
     eviction: Option<Eviction>,
-}
-
-/// The node puts a pod out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Eviction {
-    /// Why, as the pod's status tells.
-    pub(crate) reason: Reason,
-    /// How long its containers may take to end.
-    pub(crate) grace: Duration,
-    /// Whether the node was short of something, rather than the pod over its own limits.
-    pub(crate) is_disruption: bool,
 }
 
 impl Mailbox {

@@ -276,8 +276,6 @@ impl Syncer {
 
     /// Notes what a container was given, for later lives of the agent too.
     pub(super) fn note_given(&mut self, pod: &Pod, id: &str, given: ResourceRequirements) {
-        let view = self.agent.pleg.view(uid(pod));
-        self.actuated.retain(|id, _| view.container(id).is_some());
         self.actuated.insert(id.to_owned(), given);
         let Some(checkpoint) = self.agent.allocations.checkpoint(uid(pod)) else {
             return;

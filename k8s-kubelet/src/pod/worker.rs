@@ -404,6 +404,8 @@ impl Worker {
     /// Keeps the newest run of each container and the one before; removes older ones and their logs.
     async fn forget_old_runs(&mut self) {
         let view = self.agent.pleg.view(uid(&self.pod));
+        let given = &mut self.syncer.actuated;
+        given.retain(|id, _| view.container(id).is_some());
         let (namespace, name) = names(&self.pod);
         let logs = self.agent.config.pod_logs(namespace, name, uid(&self.pod));
         for (i, run) in view.containers.iter().enumerate() {

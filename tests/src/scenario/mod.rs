@@ -5,6 +5,7 @@ mod failure;
 mod hollow;
 mod identity;
 mod kinds;
+mod node;
 mod page;
 mod pod;
 mod shared_store;
@@ -28,6 +29,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ("tour", tour::run),
     ("tour-with-kill", tour::run_with_kill),
     ("pod", pod::run),
+    ("node", node::run),
     ("shared-store", shared_store::run),
     ("stream", stream::run),
 ];
