@@ -25,6 +25,8 @@ pub enum Event {
         /// The pod's uid.
         uid: String,
     },
+    /// These are all pods that files on the node define.
+    Static(Vec<Arc<Pod>>),
     /// A pod is to be put out.
     Evict {
         /// The pod's uid.

@@ -5,10 +5,12 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
+use futures::{Stream, StreamExt};
 use k8s_apimachinery::pod::readiness;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_runtime::{Context, Key};
@@ -28,8 +30,12 @@ use crate::{
     resource::Cgroups,
     rotation,
     server::{Access, Server},
-    source::PodSource,
+    source::{Manifests, PodSource, annotation},
 };
+
+mod static_pod;
+
+use static_pod::Statics;
 
 /// How often leftovers are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
@@ -80,11 +86,16 @@ impl Kubelet {
     pub async fn run(self) -> Result<(), Error> {
         let Self {
             ctx,
-            config,
+            mut config,
             runtime,
             source,
             server,
         } = self;
+        if runtime.is_simulated() {
+            // What only pretends to run uses nothing up.
+            config.eviction.hard.clear();
+            config.eviction.soft.clear();
+        }
         std::fs::create_dir_all(&config.root_dir).map_err(|source| Error::Root {
             path: config.root_dir.clone(),
             source,
@@ -146,21 +157,26 @@ impl Kubelet {
             tasks: JoinSet::new(),
             cleaning: HashSet::new(),
             early: Some(Vec::new()),
+            statics: Statics::new(agent.config.static_pod_path.is_none()),
         };
-        let pods = ctx
-            .cancel
-            .run_until_cancelled(source.node(&agent.config.name))
-            .await;
-        let Some(mut pods) = pods else {
-            state.leave();
-            return Ok(());
-        };
+        // Static pods don't wait for the API.
+        if let Some(path) = agent.config.static_pod_path.clone() {
+            let manifests = Manifests {
+                path,
+                node: agent.config.name.clone(),
+                interval: agent.config.file_check_interval,
+                clock: agent.clock.clone(),
+            };
+            tasks.spawn(manifests.run(agent.events.clone(), ctx.cancel.child_token()));
+        }
+        let name = agent.config.name.clone();
+        let mut pods = pin!(pods_of(&source, &name));
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
             let event = tokio::select! {
                 biased;
                 () = ctx.cancel.cancelled() => break,
-                Some(event) = pods.recv() => event,
+                Some(event) = pods.next() => event,
                 Some(event) = inbox.recv() => event,
                 _ = housekeeping.tick() => Event::Housekeeping,
             };
@@ -176,6 +192,16 @@ impl Kubelet {
     }
 }
 
+/// The changes of a node's pods, once the API has told them all.
+fn pods_of(source: &PodSource, node: &str) -> impl Stream<Item = Event> {
+    let pods = source.node(node);
+    futures::stream::once(pods).flat_map(|receiver| {
+        futures::stream::unfold(receiver, |mut receiver| async move {
+            Some((receiver.recv().await?, receiver))
+        })
+    })
+}
+
 /// Who works on what.
 struct Loop {
     agent: Arc<Agent>,
@@ -188,15 +214,19 @@ struct Loop {
     cleaning: HashSet<String>,
     /// Pods that were there when the agent started, until all are known; they are taken in the order of their making.
     early: Option<Vec<Arc<Pod>>>,
+    statics: Statics,
 }
 
 impl Loop {
     fn handle(&mut self, event: Event) {
         match event {
+            Event::Pod(pod) if annotation::is_mirror(&pod) => self.mirror(pod),
             Event::Pod(pod) => match &mut self.early {
                 Some(early) => early.push(pod),
-                None => self.pod(pod),
+                None => self.pod(static_pod::sanitize(pod)),
             },
+            Event::Static(pods) => self.statics(pods),
+            Event::Gone(pod) if annotation::is_mirror(&pod) => self.lose_mirror(&pod),
             Event::Gone(pod) => {
                 let uid = pod.metadata.uid.clone().unwrap_or_default();
                 if let Some(early) = &mut self.early {
@@ -210,7 +240,7 @@ impl Loop {
                 let mut early = self.early.take().unwrap_or_default();
                 early.sort_by_key(|pod| pod.metadata.creation_timestamp.clone());
                 for pod in early {
-                    self.pod(pod);
+                    self.pod(static_pod::sanitize(pod));
                 }
                 self.housekeeping();
             }
@@ -227,6 +257,7 @@ impl Loop {
             Event::Room => self.retry_resizes(),
             Event::Housekeeping => {
                 self.housekeeping();
+                self.remove_orphaned_mirrors();
                 self.retry_resizes();
             }
             Event::Finished { uid } => {
@@ -234,6 +265,7 @@ impl Loop {
                 if let (Some(mailbox), Some(server)) = (self.workers.remove(&uid), &self.server) {
                     server.directory().remove(&Key::of(&*mailbox.pod()), &uid);
                 }
+                self.start_statics();
             }
         }
     }
@@ -283,7 +315,7 @@ impl Loop {
 
     /// Removes what nobody works on.
     fn housekeeping(&mut self) {
-        if self.early.is_some() {
+        if self.early.is_some() || !self.statics.is_known {
             return;
         }
         let found = self

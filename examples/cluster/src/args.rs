@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// Address at which pods reach the API [default: the one of the default route]
     #[arg(long, value_name = "IP")]
     pub(crate) advertise_address: Option<IpAddr>,
+    /// Levels below which the node puts pods out, such as nodefs.available<10% [default: memory.available<100Mi]
+    #[arg(long, value_delimiter = ',', value_name = "SIGNAL<LEVEL,...")]
+    pub(crate) eviction_hard: Vec<Level>,
     /// Parts to leave out, so that a stock component can take their place
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
     pub(crate) without: Vec<Part>,
@@ -108,6 +111,29 @@ impl FromStr for NodeKind {
     }
 }
 
+/// A level of `--eviction-hard`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Level {
+    /// What is watched.
+    pub(crate) signal: String,
+    /// An amount or a percentage.
+    pub(crate) value: String,
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (signal, value) = text
+            .split_once('<')
+            .ok_or_else(|| format!("{text} is no SIGNAL<LEVEL"))?;
+        Ok(Level {
+            signal: signal.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
 /// What `--store` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreKind {
@@ -157,6 +183,8 @@ mod tests {
             "192.0.2.1",
             "--without",
             "scheduler,dns",
+            "--eviction-hard",
+            "memory.available<1Gi,nodefs.available<5%",
             "--audit-policy-file",
             "/p",
             "--audit-log-path",
@@ -167,6 +195,11 @@ mod tests {
         assert_eq!(
             args.store,
             StoreKind::Etcd(vec!["http://a:1".into(), "http://b:2".into()])
+        );
+        let levels = ["memory.available<1Gi", "nodefs.available<5%"];
+        assert_eq!(
+            args.eviction_hard,
+            levels.map(|level| level.parse().unwrap())
         );
         assert!(!args.with(Part::Dns) && args.with(Part::Kubelet));
     }
@@ -185,6 +218,7 @@ mod tests {
         for node in ["hollow:0", "hollow:x", "docker", ""] {
             assert!(node.parse::<NodeKind>().is_err(), "{node}");
         }
+        assert!("memory.available=1Gi".parse::<Level>().is_err());
         for store in ["etcd", "etcd=", "redis"] {
             assert!(store.parse::<StoreKind>().is_err(), "{store}");
         }

@@ -91,7 +91,8 @@ async fn start(
                 progress.step(&format!("loaded {image}"));
             }
             if args.with(Part::Kubelet) {
-                worker::run_agent(&plane, layout, advertise, socket, tasks).await?;
+                let levels = &args.eviction_hard;
+                worker::run_agent(&plane, layout, advertise, socket, levels, tasks).await?;
                 nodes = 1;
             }
             worker::run_services(&plane, args, advertise, tasks)?;

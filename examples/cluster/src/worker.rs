@@ -15,7 +15,7 @@ use k8s_proxy::{Proxy, ProxyConfig};
 use tokio::task::JoinSet;
 
 use crate::{
-    args::{Args, Part},
+    args::{Args, Level, Part},
     control_plane::ControlPlane,
     identity,
     layout::Layout,
@@ -33,6 +33,11 @@ pub(crate) fn config(layout: &Layout, advertise: Ipv4Addr) -> NodeConfig {
     config.internal_ip = advertise.into();
     config.cluster_dns = vec![network::DNS.into()];
     config.cluster_domain = network::DOMAIN.into();
+    config.static_pod_path = Some(layout.manifests());
+    // The machine's disks are its owner's: how full they are is no affair of the cluster's.
+    let is_memory = |signal: &str| signal == "memory.available";
+    config.eviction.hard.retain(|signal, _| is_memory(signal));
+    config.image_collection.high_threshold_percent = 100;
     config
 }
 
@@ -42,9 +47,15 @@ pub(crate) async fn run_agent(
     layout: &Layout,
     advertise: Ipv4Addr,
     socket: PathBuf,
+    eviction_hard: &[Level],
     tasks: &mut JoinSet<()>,
 ) -> Result<()> {
     let mut config = config(layout, advertise);
+    let levels = eviction_hard.iter().cloned();
+    config
+        .eviction
+        .hard
+        .extend(levels.map(|level| (level.signal, level.value)));
     config.tls = Some(tls(plane, &config.name, advertise)?);
     config.listen.set_port(free_port().await);
     let runtime = CriRuntime::connect(&socket)

@@ -1,5 +1,6 @@
 //! The node itself: its object, its status, its lease.
 
+mod allocatable;
 mod lease;
 mod machine;
 mod register;

@@ -9,6 +9,7 @@ use kube::{
 };
 
 use super::{
+    allocatable::allocatable,
     machine::{Machine, architecture},
     status::capacity,
 };
@@ -29,7 +30,7 @@ pub(super) async fn register(
 
 /// The node before the API knows it: what pods are weighed against until then.
 pub(crate) fn initial(config: &NodeConfig, machine: &Machine) -> Node {
-    let allocatable = capacity(config, machine);
+    let allocatable = allocatable(config, &capacity(config, machine));
     let status = NodeStatus {
         allocatable: Some(allocatable),
         ..NodeStatus::default()

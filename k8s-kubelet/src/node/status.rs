@@ -10,7 +10,7 @@ use k8s_openapi::{
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Time},
 };
 
-use super::machine::Machine;
+use super::{allocatable::allocatable, machine::Machine};
 use crate::{
     config::NodeConfig,
     cri::{Image, RuntimeCondition, RuntimeError, Version},
@@ -39,6 +39,7 @@ pub(super) struct Facts<'a> {
 /// The node's status now.
 pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
     let capacity = capacity(facts.config, facts.machine);
+    let allocatable = allocatable(facts.config, &capacity);
     let mut info = facts.machine.info.clone();
     info.container_runtime_version = format!("{}://{}", facts.version.name, facts.version.version);
     let address = |type_: &str, address: String| NodeAddress {
@@ -50,7 +51,7 @@ pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
             address("InternalIP", facts.config.internal_ip.to_string()),
             address("Hostname", facts.config.name.clone()),
         ]),
-        allocatable: Some(capacity.clone()),
+        allocatable: Some(allocatable),
         capacity: Some(capacity),
         conditions: Some(conditions(facts)),
         daemon_endpoints: facts.port.map(|port| NodeDaemonEndpoints {

@@ -20,6 +20,8 @@ pub(crate) struct Mailbox {
 struct Letter {
     pod: Arc<Pod>,
     is_gone: bool,
+    is_withdrawn: bool,
+    mirror: Option<Arc<Pod>>,
     eviction: Option<Eviction>,
 }
 
@@ -29,6 +31,8 @@ impl Mailbox {
             letter: Mutex::new(Letter {
                 pod: pod.clone(),
                 is_gone: false,
+                is_withdrawn: false,
+                mirror: None,
                 eviction: None,
             }),
             news: Notify::new(),
@@ -55,6 +59,29 @@ impl Mailbox {
         letter.is_gone = true;
         drop(letter);
         self.news.notify_one();
+    }
+
+    /// No file defines the static pod any more: it is to end.
+    pub(crate) fn withdraw(&self) {
+        self.stop.cancel();
+        self.letter().is_withdrawn = true;
+        self.news.notify_one();
+    }
+
+    /// Whether the pod is a static one that no file defines any more.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.letter().is_withdrawn
+    }
+
+    /// The API has this image of the static pod, or none.
+    pub(crate) fn set_mirror(&self, mirror: Option<Arc<Pod>>) {
+        self.letter().mirror = mirror;
+        self.news.notify_one();
+    }
+
+    /// The API's image of the static pod.
+    pub(crate) fn mirror(&self) -> Option<Arc<Pod>> {
+        self.letter().mirror.clone()
     }
 
     /// The pod is to end because of what it does to the node.

@@ -15,6 +15,7 @@ mod hosts;
 mod kill;
 mod last_words;
 pub(crate) mod mailbox;
+mod mirror;
 mod report;
 pub mod resize;
 mod sandbox;

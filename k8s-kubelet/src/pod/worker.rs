@@ -17,6 +17,7 @@ use super::{
     kill::Ending,
     last_words,
     mailbox::Mailbox,
+    mirror::{self, MirrorAction},
     report::Reporter,
     resize,
     status::{self, Facts, Reason},
@@ -30,7 +31,7 @@ use crate::{
     pleg::PodView,
     probe::Probes,
     rotation,
-    source::Following,
+    source::{Following, annotation},
 };
 
 /// How often volumes are brought up to date that follow something which tells nobody: tokens grow old.
@@ -182,6 +183,7 @@ impl Worker {
     async fn live(&mut self) {
         loop {
             self.see(self.mailbox.pod());
+            let untold = self.tend_mirror().await;
             if self.mailbox.stop.is_cancelled() || self.has_ended() {
                 return;
             }
@@ -191,7 +193,44 @@ impl Worker {
             }
             wake = earlier(wake, self.update_volumes().await);
             wake = earlier(wake, self.deadline());
-            self.rest(wake).await;
+            self.rest(earlier(wake, untold)).await;
+        }
+    }
+
+    /// Sees to it that the API has an image of the pod, if it is a static one; returns when to try again.
+    async fn tend_mirror(&mut self) -> Option<Duration> {
+        if !annotation::is_static(&self.told) {
+            return None;
+        }
+        let mirror = self.mailbox.mirror();
+        match mirror::decide(&self.told, mirror.as_deref()) {
+            MirrorAction::Keep => {
+                if let Some(mirror) = mirror {
+                    self.reporter.follow(&mirror);
+                }
+                None
+            }
+            MirrorAction::Create => {
+                let image = mirror::image(&self.told, &self.agent.allocations.node());
+                let Some(image) = image else {
+                    return Some(FIRST_RETRY);
+                };
+                match self.reporter.create(&image).await {
+                    Ok(made) => {
+                        self.reporter.follow(&made);
+                        self.mailbox.set_mirror(Some(Arc::new(made)));
+                        None
+                    }
+                    Err(_) => Some(LONGEST_RETRY),
+                }
+            }
+            MirrorAction::Delete => {
+                let deleted = match mirror {
+                    Some(mirror) => self.reporter.delete(&mirror).await,
+                    None => Ok(()),
+                };
+                deleted.err().map(|_| Duration::from_secs(1))
+            }
         }
     }
 
@@ -526,7 +565,8 @@ impl Worker {
             let view = self.look();
             let status = self.status(&view, true);
             let pod = self.pod.clone();
-            if self.mailbox.is_gone() || self.reporter.publish(&pod, &status).await.is_ok() {
+            let is_over = self.mailbox.is_gone() || self.mailbox.is_withdrawn();
+            if is_over || self.reporter.publish(&pod, &status).await.is_ok() {
                 return;
             }
             self.rest(Some(Duration::from_secs(1))).await;
@@ -537,15 +577,20 @@ impl Worker {
     /// removes the last traces.
     async fn wait_for_removal(&mut self) {
         let mut is_asked = false;
-        while !self.mailbox.is_gone() {
+        while !self.mailbox.is_gone() && !self.mailbox.is_withdrawn() {
             self.pod = self.mailbox.pod();
+            let untold = self.tend_mirror().await;
             let is_deleted = self.pod.metadata.deletion_timestamp.is_some();
             if is_deleted && !is_asked {
                 is_asked = self.reporter.delete(&self.pod).await.is_ok();
             }
             let is_pending = is_deleted && !is_asked;
-            self.rest(is_pending.then_some(Duration::from_secs(1)))
-                .await;
+            let wake = is_pending.then_some(Duration::from_secs(1));
+            self.rest(earlier(wake, untold)).await;
+        }
+        if let Some(mirror) = self.mailbox.mirror() {
+            // If it stays, the agent's housekeeping finds it without a pod.
+            let _ = self.reporter.delete(&mirror).await;
         }
         while let Err(error) = cleanup::ended(&self.agent, &self.pod).await {
             tracing::warn!(pod = names(&self.pod).1, %error, "traces of a pod stay for now");

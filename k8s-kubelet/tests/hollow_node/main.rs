@@ -2,4 +2,5 @@
 
 mod life;
 mod promise;
+mod static_pod;
 mod world;

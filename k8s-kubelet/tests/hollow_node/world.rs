@@ -43,10 +43,12 @@ impl World {
             .build()
             .await
             .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("manifests")).unwrap();
         Self {
             server,
             runtime,
-            directory: tempfile::tempdir().unwrap(),
+            directory,
             capacity: BTreeMap::new(),
         }
     }
@@ -67,9 +69,15 @@ impl World {
         };
         let mut config = NodeConfig::new(NODE, self.directory.path());
         config.capacity.clone_from(&self.capacity);
+        config.static_pod_path = Some(self.manifests());
         let kubelet = Kubelet::new(ctx, config, Arc::new(self.runtime.clone()));
         let task = tokio::spawn(async move { kubelet.run().await.unwrap() });
         Running { cancel, task }
+    }
+
+    /// Where manifests of static pods lie.
+    pub(crate) fn manifests(&self) -> std::path::PathBuf {
+        self.directory.path().join("manifests")
     }
 
     pub(crate) fn client(&self) -> kube::Client {

@@ -1,8 +1,8 @@
-//! What a node does for its own sake: it resizes pods in place.
+//! What a node decides by itself: it resizes pods in place, puts them out, and runs those that its files define.
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::{cluster::Cluster, shell::eventually};
 
@@ -18,7 +18,11 @@ pub(crate) fn run() -> Result<()> {
     a_policy_restarts(&cluster)?;
     memory_in_use_is_not_taken_away(&cluster)?;
     a_wish_outlives_the_agent(&mut cluster)?;
-    cluster.teardown()
+    a_volume_over_its_limit_costs_the_pod(&cluster, &data)?;
+    what_does_not_fit_is_refused(&cluster)?;
+    a_file_makes_a_pod(&mut cluster, &data)?;
+    cluster.teardown()?;
+    pressure_puts_pods_out(&directory.path().join("pressed"))
 }
 
 /// Asks for other requests and limits of a container.
@@ -178,4 +182,166 @@ fn a_wish_outlives_the_agent(cluster: &mut Cluster) -> Result<()> {
     until_resized(cluster, "web", "100m", "96Mi")?;
     ensure!(told(cluster, "web", "containerID")? == id);
     Ok(())
+}
+
+fn pod(cluster: &Cluster, name: &str, path: &str) -> Result<String> {
+    cluster.sh(&format!(
+        "kubectl get pod {name} --ignore-not-found -o jsonpath='{{{path}}}'"
+    ))
+}
+
+/// The volume is filled from outside: the demo image writes nothing.
+fn a_volume_over_its_limit_costs_the_pod(cluster: &Cluster, data: &Path) -> Result<()> {
+    cluster.sh("kubectl wait --for=condition=Ready pod/hoarder --timeout=60s")?;
+    let uid = pod(cluster, "hoarder", ".metadata.uid")?;
+    let volume = data.join(format!(
+        "kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/heap"
+    ));
+    fs::write(volume.join("much"), vec![1; 2 << 20])
+        .with_context(|| volume.display().to_string())?;
+    eventually("the pod is evicted", PATIENCE, || {
+        let phase = pod(cluster, "hoarder", ".status.phase")?;
+        ensure!(phase == "Failed", "{phase}");
+        Ok(())
+    })?;
+    let reason = pod(cluster, "hoarder", ".status.reason")?;
+    ensure!(reason == "Evicted", "{reason}");
+    let message = pod(cluster, "hoarder", ".status.message")?;
+    ensure!(
+        message == r#"Usage of EmptyDir volume "heap" exceeds the limit "1Mi". "#,
+        "{message:?}"
+    );
+    ensure!(!volume.exists(), "its volume is gone");
+    let ready = pod(cluster, "sized", ".status.phase")?;
+    ensure!(ready == "Running", "its neighbour is {ready}");
+    Ok(())
+}
+
+/// Pods that were bound past the scheduler are weighed all the same.
+fn what_does_not_fit_is_refused(cluster: &Cluster) -> Result<()> {
+    let node = cluster.sh("kubectl get nodes -o jsonpath='{.items[0].metadata.name}'")?;
+    let overrides = format!(
+        r#"{{"spec":{{"nodeName":"{node}","containers":[{{"name":"c","image":"localhost/kuard:blue","resources":{{"requests":{{"cpu":"1000"}}}}}}]}}}}"#
+    );
+    cluster.sh(&format!(
+        "kubectl run giant --image=localhost/kuard:blue --restart=Never --overrides='{overrides}'"
+    ))?;
+    eventually("the pod is refused", PATIENCE, || {
+        let reason = pod(cluster, "giant", ".status.reason")?;
+        ensure!(reason == "OutOfcpu", "{reason}");
+        Ok(())
+    })?;
+    let message = pod(cluster, "giant", ".status.message")?;
+    let start =
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 1000000, used: ";
+    ensure!(message.starts_with(start), "{message}");
+    cluster
+        .sh("kubectl delete pod giant hoarder --wait --timeout=60s")
+        .map(drop)
+}
+
+fn a_file_makes_a_pod(cluster: &mut Cluster, data: &Path) -> Result<()> {
+    let node = cluster.sh("kubectl get nodes -o jsonpath='{.items[0].metadata.name}'")?;
+    let name = format!("fixed-{node}");
+    let manifests = data.join("manifests");
+    fs::create_dir_all(&manifests)?;
+    let manifest = manifests.join("fixed.yaml");
+    let source = crate::shell::setting("ROOT")?.join("tests/testdata/static-pod.yaml");
+    fs::copy(&source, &manifest)?;
+    let is_running = |cluster: &Cluster| {
+        let phase = pod(cluster, &name, ".status.phase")?;
+        ensure!(phase == "Running", "{phase}");
+        Ok(())
+    };
+    eventually("the API shows the pod", PATIENCE, || is_running(cluster))?;
+    let annotation = |cluster: &Cluster, name: &str, of: &str| {
+        pod(
+            cluster,
+            of,
+            &format!(".metadata.annotations.kubernetes\\.io/config\\.{name}"),
+        )
+    };
+    let hash = annotation(cluster, "hash", &name)?;
+    ensure!(annotation(cluster, "mirror", &name)? == hash && !hash.is_empty());
+    ensure!(annotation(cluster, "source", &name)? == "file");
+    let page = cluster.sh(&format!(
+        "kubectl exec {name} -- /kuard get http://127.0.0.1:8080/ready"
+    ))?;
+    ensure!(page.trim() == "ok", "{page}");
+    let id = pod(cluster, &name, ".status.containerStatuses[0].containerID")?;
+    let uid = pod(cluster, &name, ".metadata.uid")?;
+
+    // Deleting the image of a pod makes another image, of the same pod.
+    cluster.sh(&format!("kubectl delete pod {name} --wait=false"))?;
+    eventually("it is shown again", PATIENCE, || {
+        let now = pod(cluster, &name, ".metadata.uid")?;
+        ensure!(!now.is_empty() && now != uid, "{now}");
+        is_running(cluster)
+    })?;
+    ensure!(pod(cluster, &name, ".status.containerStatuses[0].containerID")? == id);
+    cluster.kill()?;
+    cluster.resume()?;
+    eventually("it is still shown", PATIENCE, || is_running(cluster))?;
+    ensure!(pod(cluster, &name, ".status.containerStatuses[0].containerID")? == id);
+
+    let text = fs::read_to_string(&source)?;
+    fs::write(&manifest, text.replace("kuard:blue", "kuard:green"))?;
+    eventually("another definition is another pod", PATIENCE, || {
+        let image = pod(cluster, &name, ".spec.containers[0].image")?;
+        ensure!(image == "localhost/kuard:green", "{image}");
+        is_running(cluster)
+    })?;
+    ensure!(annotation(cluster, "hash", &name)? != hash);
+    fs::remove_file(&manifest)?;
+    eventually("without its file it goes", PATIENCE, || {
+        let uid = pod(cluster, &name, ".metadata.uid")?;
+        ensure!(uid.is_empty(), "{uid}");
+        Ok(())
+    })
+}
+
+/// No machine has that much memory: the node is short of it from the first look on.
+fn pressure_puts_pods_out(data: &Path) -> Result<()> {
+    let mut cluster = Cluster::start(data, &["--eviction-hard", "memory.available<64Ti"])?;
+    eventually("the node is short of memory", PATIENCE, || {
+        let path = r#"{.items[0].status.conditions[?(@.type=="MemoryPressure")].reason}"#;
+        let reason = cluster.sh(&format!("kubectl get nodes -o jsonpath='{path}'"))?;
+        ensure!(reason == "KubeletHasInsufficientMemory", "{reason}");
+        Ok(())
+    })?;
+    let node = cluster.sh("kubectl get nodes -o jsonpath='{.items[0].metadata.name}'")?;
+    let run = |name: &str, spec: &str| {
+        let overrides = format!(r#"{{"spec":{{"nodeName":"{node}",{spec}}}}}"#);
+        cluster.sh(&format!(
+            "kubectl run {name} --image=localhost/kuard:blue --restart=Never --overrides='{overrides}'"
+        ))
+    };
+    run("careless", r#""terminationGracePeriodSeconds":1"#)?;
+    run("critical", r#""priorityClassName":"system-node-critical""#)?;
+    run(
+        "modest",
+        r#""containers":[{"name":"c","image":"localhost/kuard:blue","resources":{"requests":{"cpu":"1m"}}}]"#,
+    )?;
+    let until_evicted = |name: &str, start: &str| {
+        eventually("the pod is put out", PATIENCE, || {
+            let reason = pod(&cluster, name, ".status.reason")?;
+            ensure!(reason == "Evicted", "{reason}");
+            Ok(())
+        })?;
+        let message = pod(&cluster, name, ".status.message")?;
+        ensure!(message.starts_with(start), "{message:?}");
+        Ok(())
+    };
+    until_evicted(
+        "careless",
+        "Pod was rejected: The node had condition: [MemoryPressure]. ",
+    )?;
+    let low = "The node was low on resource: memory. Threshold quantity: 64Ti, available: ";
+    until_evicted("modest", low)?;
+    let path = r#".status.conditions[?(@.type=="DisruptionTarget")].reason"#;
+    let reason = pod(&cluster, "modest", path)?;
+    ensure!(reason == "TerminationByKubelet", "{reason}");
+    let phase = pod(&cluster, "critical", ".status.phase")?;
+    ensure!(phase == "Running", "the critical pod is {phase}");
+    cluster.teardown()
 }
