@@ -137,7 +137,11 @@ fn a_policy_restarts(cluster: &Cluster) -> Result<()> {
 }
 
 fn memory_in_use_is_not_taken_away(cluster: &Cluster) -> Result<()> {
-    resize(cluster, "web", "150m", "1Mi")?;
+    let address = cluster.sh("kubectl get pod sized -o jsonpath='{.status.podIP}'")?;
+    cluster.sh(&format!(
+        "curl -sS -X POST 'http://{address}:8080/mem/api/alloc?size=41943040'"
+    ))?;
+    resize(cluster, "web", "150m", "32Mi")?;
     eventually("the resize fails", PATIENCE, || {
         let reason = condition(cluster, "PodResizeInProgress", "reason")?;
         ensure!(reason == "Error", "{reason}");
@@ -147,7 +151,7 @@ fn memory_in_use_is_not_taken_away(cluster: &Cluster) -> Result<()> {
     ensure!(
         message.starts_with("cannot decrease memory limits: ")
             && message.contains(
-                r#"attempting to set container "web" memory limit (1048576) below current usage ("#
+                r#"attempting to set container "web" memory limit (33554432) below current usage ("#
             ),
         "{message}"
     );
