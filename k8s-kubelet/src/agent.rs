@@ -3,16 +3,17 @@
 use std::{net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ObjectReference, Pod};
+use k8s_openapi::api::core::v1::{Node, ObjectReference, Pod};
 use k8s_runtime::{Clock, Context, EventRecorder};
 use tokio::sync::mpsc;
 
 use crate::{
+    allocation::Allocations,
     config::NodeConfig,
     cri::{Runtime, RuntimeError},
     event::Event,
-    image::Images,
-    node::Machine,
+    image::{Collector, Images},
+    node::{self, Machine},
     pleg::Pleg,
     pod::dns::{self, Resolver},
     resource::Cgroups,
@@ -31,9 +32,11 @@ pub(crate) struct Agent {
     pub(crate) runtime_name: String,
     pub(crate) pleg: Pleg,
     pub(crate) images: Images,
+    pub(crate) collector: Collector,
     pub(crate) volumes: Volumes,
     pub(crate) objects: Objects,
     pub(crate) cgroups: Option<Cgroups>,
+    pub(crate) allocations: Allocations,
     pub(crate) recorder: EventRecorder,
     pub(crate) resolver: Resolver,
     pub(crate) machine: Machine,
@@ -54,6 +57,8 @@ impl Agent {
         let version = runtime.version().await?;
         let machine = Machine::look(&config);
         let objects = Objects::new(ctx);
+        let pods_dir = (!runtime.is_simulated()).then(|| config.root_dir.join("pods"));
+        let allocations = Allocations::new(node::initial(&config, &machine), pods_dir);
         let host = std::fs::read_to_string(&config.resolv_conf).unwrap_or_default();
         let resolver = Resolver {
             cluster: config.cluster_dns.iter().map(IpAddr::to_string).collect(),
@@ -66,6 +71,7 @@ impl Agent {
             runtime_name: version.name,
             pleg,
             images: Images::default(),
+            collector: Collector::default(),
             volumes: Volumes::new(
                 objects.clone(),
                 Tokens::new(ctx.client.clone(), ctx.clock.clone()),
@@ -73,6 +79,7 @@ impl Agent {
             ),
             objects,
             cgroups,
+            allocations,
             recorder: EventRecorder::on_host(ctx, "kubelet", &config.name),
             resolver,
             machine,
@@ -90,6 +97,12 @@ impl Agent {
     /// The node's addresses, as pods see them.
     pub(crate) fn host_ips(&self) -> Vec<String> {
         vec![self.config.internal_ip.to_string()]
+    }
+
+    /// The node's object as the API has it now.
+    pub(crate) async fn node(&self) -> Result<Node, kube::Error> {
+        let nodes: kube::Api<Node> = kube::Api::all(self.client.clone());
+        nodes.get(&self.config.name).await
     }
 
     /// The pod's group, if the agent makes groups.

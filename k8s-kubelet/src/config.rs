@@ -9,7 +9,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::Taint;
 
-use crate::server::ServerTls;
+use crate::{eviction::EvictionConfig, image::ImageCollection, server::ServerTls};
 
 /// What an agent is told about its node. [`NodeConfig::new`] fills in Kubernetes' defaults.
 #[derive(Clone, Debug)]
@@ -40,6 +40,14 @@ pub struct NodeConfig {
     pub container_log_max_size: u64,
     /// How many files a container's log may be in, the current one included.
     pub container_log_max_files: usize,
+    /// A directory of manifests of static pods, or a single one.
+    pub static_pod_path: Option<PathBuf>,
+    /// How often it is read although nothing seems to have changed.
+    pub file_check_interval: Duration,
+    /// When pods give way to what the node needs itself.
+    pub eviction: EvictionConfig,
+    /// When images are removed that nobody uses.
+    pub image_collection: ImageCollection,
     /// How many pods the node takes.
     pub max_pods: u32,
     /// How often the lease is renewed.
@@ -54,6 +62,10 @@ pub struct NodeConfig {
     pub taints: Vec<Taint>,
     /// Resources that replace those found on the machine, such as `cpu` or `memory`.
     pub capacity: BTreeMap<String, String>,
+    /// Resources that are kept for what isn't Kubernetes', such as `memory`.
+    pub system_reserved: BTreeMap<String, String>,
+    /// Resources that are kept for Kubernetes itself.
+    pub kube_reserved: BTreeMap<String, String>,
     /// The version that the node reports.
     pub kubelet_version: String,
 }
@@ -75,6 +87,10 @@ impl NodeConfig {
             tls: None,
             container_log_max_size: 10 << 20,
             container_log_max_files: 5,
+            static_pod_path: None,
+            file_check_interval: Duration::from_secs(20),
+            eviction: EvictionConfig::default(),
+            image_collection: ImageCollection::default(),
             max_pods: 110,
             lease_interval: Duration::from_secs(10),
             status_interval: Duration::from_secs(10),
@@ -82,6 +98,8 @@ impl NodeConfig {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             capacity: BTreeMap::new(),
+            system_reserved: BTreeMap::new(),
+            kube_reserved: BTreeMap::new(),
             kubelet_version: "v1.37.0".into(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf};
 
-use crate::{cri::RuntimeError, resource::CgroupError};
+use crate::{cri::RuntimeError, eviction::ThresholdError, resource::CgroupError};
 
 /// A failure that stops an agent at its start.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// Eviction thresholds that say nothing.
+    #[error("eviction: {0}")]
+    Eviction(#[from] ThresholdError),
     /// The agent's server can't listen.
     #[error("listen on {address}: {source}")]
     Listen {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Pod;
 
+use crate::eviction::Eviction;
+
 /// Something that the agent's loop reacts to. Closed: what isn't here can't happen.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -23,6 +25,17 @@ pub enum Event {
         /// The pod's uid.
         uid: String,
     },
+    /// These are all pods that files on the node define.
+    Static(Vec<Arc<Pod>>),
+    /// A pod is to be put out.
+    Evict {
+        /// The pod's uid.
+        uid: String,
+        /// Why, and how.
+        eviction: Eviction,
+    },
+    /// A pod has given back what it was promised.
+    Room,
     /// Time to look for what is left over.
     Housekeeping,
     /// A pod's worker has nothing more to do, ever.

@@ -5,10 +5,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
 
+use futures::{Stream, StreamExt};
+use k8s_apimachinery::pod::readiness;
 use k8s_openapi::api::core::v1::{Pod, Service};
 use k8s_runtime::{Context, Key};
 use tokio::{sync::mpsc, task::JoinSet};
@@ -16,18 +19,23 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     agent::Agent,
+    allocation,
     config::NodeConfig,
     cri::Runtime,
     error::Error,
     event::Event,
-    node,
+    eviction, image, node,
     pleg::Pleg,
     pod::{cleanup, mailbox::Mailbox, worker::Worker},
     resource::Cgroups,
     rotation,
     server::{Access, Server},
-    source::PodSource,
+    source::{Manifests, PodSource, annotation},
 };
+
+mod static_pod;
+
+use static_pod::Statics;
 
 /// How often leftovers are looked for.
 const HOUSEKEEPING: Duration = Duration::from_secs(10);
@@ -78,15 +86,21 @@ impl Kubelet {
     pub async fn run(self) -> Result<(), Error> {
         let Self {
             ctx,
-            config,
+            mut config,
             runtime,
             source,
             server,
         } = self;
+        if runtime.is_simulated() {
+            // What only pretends to run uses nothing up.
+            config.eviction.hard.clear();
+            config.eviction.soft.clear();
+        }
         std::fs::create_dir_all(&config.root_dir).map_err(|source| Error::Root {
             path: config.root_dir.clone(),
             source,
         })?;
+        let thresholds = config.eviction.thresholds()?;
         let cgroups = match &config.cgroup_root {
             Some(root) if !runtime.is_simulated() => Some(Cgroups::detect(root)?),
             _ => None,
@@ -128,6 +142,9 @@ impl Kubelet {
         });
         if !agent.runtime.is_simulated() {
             tasks.spawn(rotation::run(agent.clone(), ctx.cancel.child_token()));
+            let cancel = ctx.cancel.child_token();
+            tasks.spawn(eviction::run(agent.clone(), thresholds, cancel));
+            tasks.spawn(image::collect(agent.clone(), ctx.cancel.child_token()));
             let services = ctx.hub.informer::<Service>();
             let _ = tokio::time::timeout(SERVICES, services.synced()).await;
         }
@@ -139,22 +156,27 @@ impl Kubelet {
             workers: HashMap::new(),
             tasks: JoinSet::new(),
             cleaning: HashSet::new(),
-            is_synced: false,
+            early: Some(Vec::new()),
+            statics: Statics::new(agent.config.static_pod_path.is_none()),
         };
-        let pods = ctx
-            .cancel
-            .run_until_cancelled(source.node(&agent.config.name))
-            .await;
-        let Some(mut pods) = pods else {
-            state.leave();
-            return Ok(());
-        };
+        // Static pods don't wait for the API.
+        if let Some(path) = agent.config.static_pod_path.clone() {
+            let manifests = Manifests {
+                path,
+                node: agent.config.name.clone(),
+                interval: agent.config.file_check_interval,
+                clock: agent.clock.clone(),
+            };
+            tasks.spawn(manifests.run(agent.events.clone(), ctx.cancel.child_token()));
+        }
+        let name = agent.config.name.clone();
+        let mut pods = pin!(pods_of(&source, &name));
         let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
         loop {
             let event = tokio::select! {
                 biased;
                 () = ctx.cancel.cancelled() => break,
-                Some(event) = pods.recv() => event,
+                Some(event) = pods.next() => event,
                 Some(event) = inbox.recv() => event,
                 _ = housekeeping.tick() => Event::Housekeeping,
             };
@@ -170,6 +192,16 @@ impl Kubelet {
     }
 }
 
+/// The changes of a node's pods, once the API has told them all.
+fn pods_of(source: &PodSource, node: &str) -> impl Stream<Item = Event> {
+    let pods = source.node(node);
+    futures::stream::once(pods).flat_map(|receiver| {
+        futures::stream::unfold(receiver, |mut receiver| async move {
+            Some((receiver.recv().await?, receiver))
+        })
+    })
+}
+
 /// Who works on what.
 struct Loop {
     agent: Arc<Agent>,
@@ -180,21 +212,36 @@ struct Loop {
     tasks: JoinSet<()>,
     /// Pods whose leftovers are being removed.
     cleaning: HashSet<String>,
-    is_synced: bool,
+    /// Pods that were there when the agent started, until all are known; they are taken in the order of their making.
+    early: Option<Vec<Arc<Pod>>>,
+    statics: Statics,
 }
 
 impl Loop {
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Pod(pod) => self.pod(pod),
+            Event::Pod(pod) if annotation::is_mirror(&pod) => self.mirror(pod),
+            Event::Pod(pod) => match &mut self.early {
+                Some(early) => early.push(pod),
+                None => self.pod(static_pod::sanitize(pod)),
+            },
+            Event::Static(pods) => self.statics(pods),
+            Event::Gone(pod) if annotation::is_mirror(&pod) => self.lose_mirror(&pod),
             Event::Gone(pod) => {
                 let uid = pod.metadata.uid.clone().unwrap_or_default();
+                if let Some(early) = &mut self.early {
+                    early.retain(|early| early.metadata.uid != pod.metadata.uid);
+                }
                 if let Some(mailbox) = self.workers.get(&uid) {
                     mailbox.gone(pod);
                 }
             }
             Event::Synced => {
-                self.is_synced = true;
+                let mut early = self.early.take().unwrap_or_default();
+                early.sort_by_key(|pod| pod.metadata.creation_timestamp.clone());
+                for pod in early {
+                    self.pod(static_pod::sanitize(pod));
+                }
                 self.housekeeping();
             }
             Event::Runtime { uid } | Event::Probe { uid } => {
@@ -202,12 +249,23 @@ impl Loop {
                     mailbox.poke();
                 }
             }
-            Event::Housekeeping => self.housekeeping(),
+            Event::Evict { uid, eviction } => {
+                if let Some(mailbox) = self.workers.get(&uid) {
+                    mailbox.evict(eviction);
+                }
+            }
+            Event::Room => self.retry_resizes(),
+            Event::Housekeeping => {
+                self.housekeeping();
+                self.remove_orphaned_mirrors();
+                self.retry_resizes();
+            }
             Event::Finished { uid } => {
                 self.cleaning.remove(&uid);
                 if let (Some(mailbox), Some(server)) = (self.workers.remove(&uid), &self.server) {
                     server.directory().remove(&Key::of(&*mailbox.pod()), &uid);
                 }
+                self.start_statics();
             }
         }
     }
@@ -217,14 +275,35 @@ impl Loop {
         if let Some(server) = &self.server {
             server.directory().put(pod.clone(), self.agent.clone());
         }
-        if let Some(mailbox) = self.workers.get(&uid) {
+        if let Some(mailbox) = self.workers.get(&uid).cloned() {
+            if self.agent.allocations.see(&pod) {
+                self.retry_resizes();
+            }
             mailbox.put(pod);
             return;
         }
+        // One that has ended holds nothing.
+        let is_over = readiness::is_terminal(&pod);
+        let rejection = match is_over {
+            true => None,
+            false => self.agent.allocations.admit(&pod).err(),
+        };
         let mailbox = Arc::new(Mailbox::new(pod));
-        let worker = Worker::new(self.agent.clone(), mailbox.clone());
+        let worker = Worker::new(self.agent.clone(), mailbox.clone(), rejection);
         self.workers.insert(uid, mailbox);
         self.tasks.spawn(worker.run(self.cancel.clone()));
+    }
+
+    /// Looks again at the resizes that wait, and tells the workers of those where something changed.
+    fn retry_resizes(&self) {
+        for (uid, outcome) in self.agent.allocations.retry(self.agent.now()) {
+            let Some(mailbox) = self.workers.get(&uid) else {
+                continue;
+            };
+            let pod = mailbox.pod();
+            allocation::tell(&self.agent, &pod, &outcome);
+            mailbox.poke();
+        }
     }
 
     /// The server, which others may share, serves this node no longer.
@@ -236,7 +315,7 @@ impl Loop {
 
     /// Removes what nobody works on.
     fn housekeeping(&mut self) {
-        if !self.is_synced {
+        if self.early.is_some() || !self.statics.is_known {
             return;
         }
         let found = self

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 mod agent;
+mod allocation;
 pub mod certificate;
 mod config;
 pub mod cri;
 mod error;
 mod event;
+pub mod eviction;
 pub mod hollow;
 mod image;
 mod kubelet;
@@ -25,5 +27,6 @@ pub mod volume;
 pub use config::NodeConfig;
 pub use error::Error;
 pub use event::Event;
+pub use image::ImageCollection;
 pub use kubelet::Kubelet;
 pub use teardown::teardown;

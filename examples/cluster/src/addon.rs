@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn the_manifests_are_objects_with_names() {
         let objects = documents(JOINING).unwrap();
-        assert_eq!(objects.len(), 8);
+        assert_eq!(objects.len(), 9);
         for object in objects {
             assert!(object["kind"].is_string() && object["metadata"]["name"].is_string());
         }

@@ -52,6 +52,9 @@ pub(crate) struct Args {
     /// This machine's name as a node [default: its host name]
     #[arg(long, value_name = "NAME")]
     pub(crate) node_name: Option<String>,
+    /// Levels below which the node puts pods out, such as nodefs.available<10% [default: memory.available<100Mi]
+    #[arg(long, value_delimiter = ',', value_name = "SIGNAL<LEVEL,...")]
+    pub(crate) eviction_hard: Vec<Level>,
     /// Parts to leave out, so that a stock component can take their place
     #[arg(long, value_enum, value_delimiter = ',', value_name = "PART,...")]
     pub(crate) without: Vec<Part>,
@@ -124,6 +127,29 @@ impl FromStr for NodeKind {
     }
 }
 
+/// A level of `--eviction-hard`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Level {
+    /// What is watched.
+    pub(crate) signal: String,
+    /// An amount or a percentage.
+    pub(crate) value: String,
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (signal, value) = text
+            .split_once('<')
+            .ok_or_else(|| format!("{text} is no SIGNAL<LEVEL"))?;
+        Ok(Level {
+            signal: signal.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
+
 /// What `--store` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreKind {
@@ -173,6 +199,8 @@ mod tests {
             "192.0.2.1",
             "--without",
             "scheduler,dns",
+            "--eviction-hard",
+            "memory.available<1Gi,nodefs.available<5%",
             "--audit-policy-file",
             "/p",
             "--audit-log-path",
@@ -187,6 +215,11 @@ mod tests {
         assert_eq!(
             args.store,
             StoreKind::Etcd(vec!["http://a:1".into(), "http://b:2".into()])
+        );
+        let levels = ["memory.available<1Gi", "nodefs.available<5%"];
+        assert_eq!(
+            args.eviction_hard,
+            levels.map(|level| level.parse().unwrap())
         );
         assert!(!args.with(Part::Dns) && args.with(Part::Kubelet));
     }
@@ -208,6 +241,7 @@ mod tests {
         for token in ["", "abcdef", "abcdef.0123", "ABCDEF.0123456789abcdef"] {
             assert!(token.parse::<Token>().is_err(), "{token}");
         }
+        assert!("memory.available=1Gi".parse::<Level>().is_err());
         for store in ["etcd", "etcd=", "redis"] {
             assert!(store.parse::<StoreKind>().is_err(), "{store}");
         }

@@ -63,6 +63,11 @@ impl Layout {
         self.root.join("cni")
     }
 
+    /// Manifests of static pods of this machine's node.
+    pub(crate) fn manifests(&self) -> PathBuf {
+        self.root.join("manifests")
+    }
+
     pub(crate) fn kubelet(&self) -> PathBuf {
         self.root.join("kubelet")
     }

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: &Args, layout: &Layout) -> Result<()> {
         fs::create_dir_all(layout.cni())?;
         containerd.ensure(&layout.cni())?;
         let runtime = CriRuntime::connect(containerd.socket()).await?;
-        let node = worker::config(layout, &args.node_name(), Ipv4Addr::LOCALHOST);
+        let node = worker::config(args, layout, Ipv4Addr::LOCALHOST);
         k8s_kubelet::teardown(&node, &runtime)
             .await
             .context("cannot remove the pods")?;

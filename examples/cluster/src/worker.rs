@@ -28,12 +28,20 @@ use crate::{
 const KUBELET_PORT: u16 = 10250;
 
 /// This machine as a node.
-pub(crate) fn config(layout: &Layout, name: &str, advertise: Ipv4Addr) -> NodeConfig {
-    let mut config = NodeConfig::new(name, layout.kubelet());
+pub(crate) fn config(args: &Args, layout: &Layout, advertise: Ipv4Addr) -> NodeConfig {
+    let mut config = NodeConfig::new(args.node_name(), layout.kubelet());
     config.cgroup_root = Some(format!("/k8s-{}", layout.tag()));
     config.internal_ip = advertise.into();
     config.cluster_dns = vec![network::DNS.into()];
     config.cluster_domain = network::DOMAIN.into();
+    config.static_pod_path = Some(layout.manifests());
+    // The machine's disks are its owner's: how full they are is no affair of the cluster's.
+    let is_memory = |signal: &str| signal == "memory.available";
+    config.eviction.hard.retain(|signal, _| is_memory(signal));
+    let levels = args.eviction_hard.iter().cloned();
+    let levels = levels.map(|level| (level.signal, level.value));
+    config.eviction.hard.extend(levels);
+    config.image_collection.high_threshold_percent = 100;
     config
 }
 
@@ -46,7 +54,7 @@ pub(crate) async fn run_agent(
     socket: PathBuf,
     tasks: &mut JoinSet<()>,
 ) -> Result<()> {
-    let mut config = config(layout, &args.node_name(), advertise);
+    let mut config = config(args, layout, advertise);
     // The first node doesn't wait for its addresses.
     config.pod_cidr = Some(network::pod_cidr(0));
     run_local_path(plane, layout, [config.name.clone()], tasks);

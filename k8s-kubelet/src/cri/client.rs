@@ -318,6 +318,20 @@ impl Runtime for CriRuntime {
         RuntimeError::gone_is_fine(answer.map(drop).map_err(Into::into))
     }
 
+    async fn update_container(
+        &self,
+        id: &str,
+        resources: &api::LinuxContainerResources,
+    ) -> Result<(), RuntimeError> {
+        let message = api::UpdateContainerResourcesRequest {
+            container_id: id.to_owned(),
+            linux: Some(resources.clone()),
+        };
+        let mut runtime = self.runtime();
+        runtime.update_container_resources(request(message)).await?;
+        Ok(())
+    }
+
     async fn reopen_log(&self, id: &str) -> Result<(), RuntimeError> {
         let message = api::ReopenContainerLogRequest {
             container_id: id.to_owned(),

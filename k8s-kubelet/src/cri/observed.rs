@@ -90,6 +90,8 @@ pub struct Image {
     pub digests: Vec<String>,
     /// Bytes on disk.
     pub size: u64,
+    /// Whether the runtime needs it itself.
+    pub is_pinned: bool,
     /// The numeric user that it runs as, if it names one.
     pub uid: Option<i64>,
     /// The named user that it runs as; empty when it names none.
@@ -187,6 +189,7 @@ impl From<api::Image> for Image {
             tags: image.repo_tags,
             digests: image.repo_digests,
             size: image.size,
+            is_pinned: image.pinned,
             uid: image.uid.map(|uid| uid.value),
             username: image.username,
         }

@@ -124,6 +124,12 @@ pub trait Runtime: Send + Sync + 'static {
     async fn stop_container(&self, id: &str, grace: Duration) -> Result<(), RuntimeError>;
     /// Removes a container, killing its process if need be. Idempotent.
     async fn remove_container(&self, id: &str) -> Result<(), RuntimeError>;
+    /// Gives a running container other resources. What is zero stays as it is.
+    async fn update_container(
+        &self,
+        id: &str,
+        resources: &api::LinuxContainerResources,
+    ) -> Result<(), RuntimeError>;
     /// Makes the runtime write to the container's log path anew, after a rotation.
     async fn reopen_log(&self, id: &str) -> Result<(), RuntimeError>;
 

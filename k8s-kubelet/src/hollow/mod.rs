@@ -137,6 +137,11 @@ impl HollowRuntime {
         }
     }
 
+    /// The resources that a container was made with or given later.
+    pub fn resources(&self, id: &str) -> Option<api::LinuxContainerResources> {
+        self.state().resources(id)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self
             .shared
@@ -276,6 +281,14 @@ impl Runtime for HollowRuntime {
     async fn remove_container(&self, id: &str) -> Result<(), RuntimeError> {
         self.state().remove_container(id);
         Ok(())
+    }
+
+    async fn update_container(
+        &self,
+        id: &str,
+        resources: &api::LinuxContainerResources,
+    ) -> Result<(), RuntimeError> {
+        self.state().update_container(id, resources)
     }
 
     async fn reopen_log(&self, _: &str) -> Result<(), RuntimeError> {

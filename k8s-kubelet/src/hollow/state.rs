@@ -12,7 +12,7 @@ use super::{Behaviour, address::Addresses};
 use crate::{
     cri::{
         Container, ContainerState, ContainerUsage, PodUsage, RuntimeError, Sandbox,
-        api::{ContainerConfig, NamespaceMode, PodSandboxConfig},
+        api::{ContainerConfig, LinuxContainerResources, NamespaceMode, PodSandboxConfig},
         label,
     },
     usage::{Cpu, Memory},
@@ -32,6 +32,7 @@ pub(super) struct State {
 
 struct Entry {
     container: Container,
+    resources: LinuxContainerResources,
     behaviour: Behaviour,
 }
 
@@ -221,6 +222,11 @@ impl State {
             id.clone(),
             Entry {
                 container,
+                resources: config
+                    .linux
+                    .as_ref()
+                    .and_then(|linux| linux.resources.clone())
+                    .unwrap_or_default(),
                 behaviour,
             },
         );
@@ -266,6 +272,21 @@ impl State {
         container.reason = reason.to_owned();
         container.message = message.to_owned();
         self.changed.insert(container.pod_uid.clone());
+    }
+
+    pub(super) fn update_container(
+        &mut self,
+        id: &str,
+        resources: &LinuxContainerResources,
+    ) -> Result<(), RuntimeError> {
+        let entry = self.containers.get_mut(id);
+        let entry = entry.ok_or_else(|| RuntimeError::NotFound(format!("container {id}")))?;
+        entry.resources = resources.clone();
+        Ok(())
+    }
+
+    pub(super) fn resources(&self, id: &str) -> Option<LinuxContainerResources> {
+        self.containers.get(id).map(|entry| entry.resources.clone())
     }
 
     pub(super) fn remove_container(&mut self, id: &str) {

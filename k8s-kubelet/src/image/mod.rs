@@ -1,6 +1,8 @@
 //! Having a container's image on the node before the container is made.
 
 mod auth;
+mod collect;
+mod collector;
 
 use std::{
     collections::HashMap,
@@ -16,6 +18,9 @@ use crate::{
     pod::{backoff::go_duration, status::Reason},
     source::Objects,
 };
+
+pub use collect::ImageCollection;
+pub(crate) use collector::{Collector, run as collect};
 
 /// The waits after failed pulls.
 const FIRST_WAIT: Duration = Duration::from_secs(10);

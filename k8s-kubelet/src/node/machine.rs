@@ -72,7 +72,8 @@ pub(super) fn architecture() -> &'static str {
     }
 }
 
-fn total_memory() -> i64 {
+/// All the memory that there is, in bytes.
+pub(crate) fn total_memory() -> i64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib = total.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<i64>().ok());

@@ -8,7 +8,11 @@ use kube::{
     api::{ObjectMeta, Patch, PatchParams, PostParams},
 };
 
-use super::machine::architecture;
+use super::{
+    allocatable::allocatable,
+    machine::{Machine, architecture},
+    status::capacity,
+};
 use crate::config::NodeConfig;
 
 /// The node's object as the API has it, with our labels on it.
@@ -17,7 +21,25 @@ pub(super) async fn register(
     config: &NodeConfig,
     status: NodeStatus,
 ) -> Result<Node, kube::Error> {
-    let node = Node {
+    let node = object(config, status);
+    match api.create(&PostParams::default(), &node).await {
+        Err(kube::Error::Api(status)) if status.is_already_exists() => adopt(api, config).await,
+        created => created,
+    }
+}
+
+/// The node before the API knows it: what pods are weighed against until then.
+pub(crate) fn initial(config: &NodeConfig, machine: &Machine) -> Node {
+    let allocatable = allocatable(config, &capacity(config, machine));
+    let status = NodeStatus {
+        allocatable: Some(allocatable),
+        ..NodeStatus::default()
+    };
+    object(config, status)
+}
+
+fn object(config: &NodeConfig, status: NodeStatus) -> Node {
+    Node {
         metadata: ObjectMeta {
             name: Some(config.name.clone()),
             labels: Some(labels(config)),
@@ -34,10 +56,6 @@ pub(super) async fn register(
             ..NodeSpec::default()
         }),
         status: Some(status),
-    };
-    match api.create(&PostParams::default(), &node).await {
-        Err(kube::Error::Api(status)) if status.is_already_exists() => adopt(api, config).await,
-        created => created,
     }
 }
 

@@ -66,6 +66,7 @@ impl Reporter {
         let first = self.look(&NodeStatus::default()).await;
         let node = register::register(&self.nodes, config, first).await?;
         let uid = node.metadata.uid.clone().unwrap_or_default();
+        self.agent.allocations.set_node(Arc::new(node.clone()));
         let mut base = node.status.unwrap_or_default();
         let mut reported = Instant::now();
         let mut next_lease = Instant::now();
@@ -80,7 +81,10 @@ impl Reporter {
                     let params = PatchParams::default();
                     let patch = Patch::Strategic(change);
                     match self.nodes.patch_status(&config.name, &params, &patch).await {
-                        Ok(node) => base = node.status.unwrap_or_default(),
+                        Ok(node) => {
+                            base = node.status.clone().unwrap_or_default();
+                            self.agent.allocations.set_node(Arc::new(node));
+                        }
                         Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
                         Err(error) => return Err(error),
                     }
@@ -114,6 +118,7 @@ impl Reporter {
             runtime: &runtime.conditions().await,
             version: &version,
             images: &runtime.images().await.unwrap_or_default(),
+            pressures: &self.agent.allocations.pressures(),
             base,
             now: self.agent.now(),
         })

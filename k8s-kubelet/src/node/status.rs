@@ -10,10 +10,11 @@ use k8s_openapi::{
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Time},
 };
 
-use super::machine::Machine;
+use super::{allocatable::allocatable, machine::Machine};
 use crate::{
     config::NodeConfig,
     cri::{Image, RuntimeCondition, RuntimeError, Version},
+    eviction::{Pressure, Pressures},
     pod::status::second,
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) runtime: &'a Result<Vec<RuntimeCondition>, RuntimeError>,
     pub(super) version: &'a Version,
     pub(super) images: &'a [Image],
+    /// What the node is short of.
+    pub(super) pressures: &'a Pressures,
     /// What was last reported.
     pub(super) base: &'a NodeStatus,
     pub(super) now: Timestamp,
@@ -35,7 +38,8 @@ pub(super) struct Facts<'a> {
 
 /// The node's status now.
 pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
-    let capacity = capacity(facts);
+    let capacity = capacity(facts.config, facts.machine);
+    let allocatable = allocatable(facts.config, &capacity);
     let mut info = facts.machine.info.clone();
     info.container_runtime_version = format!("{}://{}", facts.version.name, facts.version.version);
     let address = |type_: &str, address: String| NodeAddress {
@@ -47,7 +51,7 @@ pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
             address("InternalIP", facts.config.internal_ip.to_string()),
             address("Hostname", facts.config.name.clone()),
         ]),
-        allocatable: Some(capacity.clone()),
+        allocatable: Some(allocatable),
         capacity: Some(capacity),
         conditions: Some(conditions(facts)),
         daemon_endpoints: facts.port.map(|port| NodeDaemonEndpoints {
@@ -93,8 +97,8 @@ pub(super) fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
     timeless(old) != timeless(new)
 }
 
-fn capacity(facts: &Facts<'_>) -> BTreeMap<String, Quantity> {
-    let machine = facts.machine;
+/// What the machine has, and what it is said to have.
+pub(super) fn capacity(config: &NodeConfig, machine: &Machine) -> BTreeMap<String, Quantity> {
     let cpu = match machine.milli_cpu % 1000 {
         0 => (machine.milli_cpu / 1000).to_string(),
         _ => format!("{}m", machine.milli_cpu),
@@ -103,10 +107,9 @@ fn capacity(facts: &Facts<'_>) -> BTreeMap<String, Quantity> {
         ("cpu", cpu),
         ("memory", format!("{}Ki", machine.memory / 1024)),
         ("ephemeral-storage", format!("{}Ki", machine.disk / 1024)),
-        ("pods", facts.config.max_pods.to_string()),
+        ("pods", config.max_pods.to_string()),
     ];
-    let given = facts
-        .config
+    let given = config
         .capacity
         .iter()
         .map(|(name, amount)| (name.as_str(), amount.clone()));
@@ -133,9 +136,6 @@ fn images(images: &[Image]) -> Vec<ContainerImage> {
 const CONDITIONS: [&str; 4] = ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"];
 
 fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
-    let fine = |type_: &'static str, reason: &'static str, message: &str| {
-        (type_, "False", reason, message.to_owned())
-    };
     let ready = match problem(facts.runtime) {
         None => (
             "Ready",
@@ -146,21 +146,9 @@ fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
         Some(problem) => ("Ready", "False", "KubeletNotReady", problem),
     };
     let claims = [
-        fine(
-            "MemoryPressure",
-            "KubeletHasSufficientMemory",
-            "kubelet has sufficient memory available",
-        ),
-        fine(
-            "DiskPressure",
-            "KubeletHasNoDiskPressure",
-            "kubelet has no disk pressure",
-        ),
-        fine(
-            "PIDPressure",
-            "KubeletHasSufficientPID",
-            "kubelet has sufficient PID available",
-        ),
+        pressure(facts, Pressure::Memory),
+        pressure(facts, Pressure::Disk),
+        pressure(facts, Pressure::Pid),
         ready,
     ];
     let now = second(facts.now);
@@ -177,6 +165,35 @@ fn conditions(facts: &Facts<'_>) -> Vec<NodeCondition> {
             ),
         })
         .collect()
+}
+
+type Claim = (&'static str, &'static str, &'static str, String);
+
+/// Whether the node is short of something.
+fn pressure(facts: &Facts<'_>, pressure: Pressure) -> Claim {
+    let is_short = facts.pressures.has(pressure);
+    let (reason, message) = match (pressure, is_short) {
+        (Pressure::Memory, false) => (
+            "KubeletHasSufficientMemory",
+            "kubelet has sufficient memory available",
+        ),
+        (Pressure::Memory, true) => (
+            "KubeletHasInsufficientMemory",
+            "kubelet has insufficient memory available",
+        ),
+        (Pressure::Disk, false) => ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        (Pressure::Disk, true) => ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        (Pressure::Pid, false) => (
+            "KubeletHasSufficientPID",
+            "kubelet has sufficient PID available",
+        ),
+        (Pressure::Pid, true) => (
+            "KubeletHasInsufficientPID",
+            "kubelet has insufficient PID available",
+        ),
+    };
+    let status = if is_short { "True" } else { "False" };
+    (pressure.as_str(), status, reason, message.to_owned())
 }
 
 /// Since when the condition has had this status.
@@ -233,6 +250,10 @@ mod tests {
             runtime: &runtime,
             version: &Version::default(),
             images: &[],
+            pressures: &[Pressure::Disk]
+                .into_iter()
+                .filter(|_| now >= 100)
+                .collect(),
             base,
             now: Timestamp::from_second(now).unwrap(),
         })
@@ -285,6 +306,23 @@ mod tests {
             )
         };
         assert_eq!(times(&second), (10, 20));
+    }
+
+    #[test]
+    fn what_the_node_is_short_of_is_told() {
+        let first = report(Ok(conditions(true)), &NodeStatus::default(), 10);
+        let second = report(Ok(conditions(true)), &first, 100);
+        assert!(differs(&first, &second));
+        let disk = second.conditions.unwrap()[1].clone();
+        assert_eq!(
+            (
+                disk.type_.as_str(),
+                disk.status.as_str(),
+                disk.reason.unwrap().as_str()
+            ),
+            ("DiskPressure", "True", "KubeletHasDiskPressure")
+        );
+        assert_eq!(disk.last_transition_time.unwrap().0.as_second(), 100);
     }
 
     #[test]

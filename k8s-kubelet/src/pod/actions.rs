@@ -12,7 +12,10 @@ use k8s_openapi::api::core::v1::{Container as Spec, Pod, PodSpec};
 use crate::{
     cri::{Container, ContainerState, label},
     pleg::PodView,
-    pod::backoff::{CrashBackoff, Wait},
+    pod::{
+        backoff::{CrashBackoff, Wait},
+        resize::{self, Actuated, Change, Resize},
+    },
     probe::{Fatal, Verdicts},
 };
 
@@ -32,6 +35,8 @@ pub struct Observed<'a> {
     pub verdicts: &'a Verdicts,
     /// The waits of its crashing containers.
     pub backoff: &'a CrashBackoff,
+    /// What its containers were given, by the runtime's ids; those that are missing have what the spec says.
+    pub actuated: &'a Actuated,
     /// The time.
     pub now: Timestamp,
 }
@@ -92,6 +97,10 @@ pub struct Plan<'a> {
     pub remove: Vec<String>,
     /// The sandbox.
     pub sandbox: SandboxAction,
+    /// Running containers that are to have other resources.
+    pub resize: Vec<Resize<'a>>,
+    /// Whether the pod's group is to follow containers that end for other resources.
+    pub resizes_pod: bool,
     /// Containers to start, in order; independent of each other.
     pub start: Vec<Start<'a>>,
     /// Containers in back-off.
@@ -104,6 +113,7 @@ impl Plan<'_> {
         self.stop_sandboxes.is_empty()
             && self.stop.is_empty()
             && self.remove.is_empty()
+            && self.resize.is_empty()
             && self.start.is_empty()
             && !matches!(self.sandbox, SandboxAction::Create(_))
     }
@@ -301,7 +311,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// A running container ends when its definition changed or a probe gave it up.
+    /// A running container ends when its definition changed or a probe gave it up; it may get other resources.
     fn check(&self, container: &'a Spec, run: &Container, plan: &mut Plan<'a>) {
         let name = &container.name;
         let fatal = self.observed.verdicts.of(&run.id).fatal;
@@ -313,7 +323,7 @@ impl<'a> Step<'a> {
                 let reason = format!("Container {name} failed {probe} probe");
                 (reason, is_restarted(self.spec, container, 137))
             }
-            None => return,
+            None => return self.resize(container, run, plan),
         };
         let message = if restarts {
             format!("{reason}, will be restarted")
@@ -326,6 +336,34 @@ impl<'a> Step<'a> {
             message,
             probe: fatal,
         });
+    }
+
+    /// Brings a running container to the resources that its pod was allocated. Where that takes a restart, it ends
+    /// and starts in one step: neither the pod's restart policy nor a wait has a say.
+    fn resize(&self, container: &'a Spec, run: &Container, plan: &mut Plan<'a>) {
+        let Some(given) = self.observed.actuated.get(&run.id) else {
+            return;
+        };
+        match resize::change(container, given) {
+            Change::None => {}
+            Change::InPlace => plan
+                .resize
+                .push(resize::in_place(container, &run.id, given)),
+            Change::Restart => {
+                plan.stop.push(Stop {
+                    id: run.id.clone(),
+                    name: container.name.clone(),
+                    message: format!("Container {} resize requires restart", container.name),
+                    probe: None,
+                });
+                plan.resizes_pod = true;
+                plan.start.push(Start {
+                    container,
+                    restart_count: run.restart_count + 1,
+                    after: None,
+                });
+            }
+        }
     }
 
     fn stop_unknown(&self, run: &Container, plan: &mut Plan<'a>) {

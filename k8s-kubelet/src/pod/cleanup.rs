@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::sync::{names, uid};
 use crate::{
     agent::Agent,
-    cri::{Runtime, RuntimeError},
+    cri::{ContainerState, Runtime, RuntimeError},
     pleg::PodView,
     volume::{VolumeError, Volumes, mount},
 };
@@ -81,6 +81,25 @@ pub(crate) async fn ended(agent: &Agent, pod: &Pod) -> Result<(), CleanupError> 
     }
     agent.pleg.refresh(uid(pod)).await?;
     Ok(())
+}
+
+/// Removes the containers that have ended of pods that have: their status is told, their logs are all that is lost.
+pub(crate) async fn dead_containers(agent: &Agent) {
+    for uid in agent.pleg.uids() {
+        if agent.allocations.is_active(&uid) {
+            continue;
+        }
+        let view = agent.pleg.view(&uid);
+        let dead = view
+            .containers
+            .iter()
+            .filter(|run| run.state == ContainerState::Exited);
+        for run in dead {
+            if let Err(error) = agent.runtime.remove_container(&run.id).await {
+                tracing::warn!(uid, %error, "a dead container stays");
+            }
+        }
+    }
 }
 
 fn host_part(agent: &Agent, uid: &str) -> Result<(), CleanupError> {

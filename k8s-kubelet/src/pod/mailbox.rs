@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::eviction::Eviction;
+
 /// A worker's mailbox.
 pub(crate) struct Mailbox {
     letter: Mutex<Letter>,
@@ -18,6 +20,9 @@ pub(crate) struct Mailbox {
 struct Letter {
     pod: Arc<Pod>,
     is_gone: bool,
+    is_withdrawn: bool,
+    mirror: Option<Arc<Pod>>,
+    eviction: Option<Eviction>,
 }
 
 impl Mailbox {
@@ -26,6 +31,9 @@ impl Mailbox {
             letter: Mutex::new(Letter {
                 pod: pod.clone(),
                 is_gone: false,
+                is_withdrawn: false,
+                mirror: None,
+                eviction: None,
             }),
             news: Notify::new(),
             stop: CancellationToken::new(),
@@ -51,6 +59,41 @@ impl Mailbox {
         letter.is_gone = true;
         drop(letter);
         self.news.notify_one();
+    }
+
+    /// No file defines the static pod any more: it is to end.
+    pub(crate) fn withdraw(&self) {
+        self.stop.cancel();
+        self.letter().is_withdrawn = true;
+        self.news.notify_one();
+    }
+
+    /// Whether the pod is a static one that no file defines any more.
+    pub(crate) fn is_withdrawn(&self) -> bool {
+        self.letter().is_withdrawn
+    }
+
+    /// The API has this image of the static pod, or none.
+    pub(crate) fn set_mirror(&self, mirror: Option<Arc<Pod>>) {
+        self.letter().mirror = mirror;
+        self.news.notify_one();
+    }
+
+    /// The API's image of the static pod.
+    pub(crate) fn mirror(&self) -> Option<Arc<Pod>> {
+        self.letter().mirror.clone()
+    }
+
+    /// The pod is to end because of what it does to the node.
+    pub(crate) fn evict(&self, eviction: Eviction) {
+        self.stop.cancel();
+        self.letter().eviction.get_or_insert(eviction);
+        self.news.notify_one();
+    }
+
+    /// Why the pod is put out, if it is.
+    pub(crate) fn eviction(&self) -> Option<Eviction> {
+        self.letter().eviction.clone()
     }
 
     /// Something happened around the pod.

@@ -2,6 +2,7 @@
 //! `worker` per pod goes round.
 
 pub mod actions;
+mod actuate;
 pub mod backoff;
 pub(crate) mod cleanup;
 pub(crate) mod container;
@@ -14,7 +15,9 @@ mod hosts;
 mod kill;
 mod last_words;
 pub(crate) mod mailbox;
+mod mirror;
 mod report;
+pub mod resize;
 mod sandbox;
 mod security;
 mod start;

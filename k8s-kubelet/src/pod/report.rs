@@ -3,17 +3,20 @@
 use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::{
     Api, Client,
-    api::{DeleteParams, Patch, PatchParams, Preconditions},
+    api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions},
 };
 
 use super::{
     status,
     sync::{names, uid},
 };
+use crate::source::annotation;
 
 /// Writes one pod's status.
 pub(super) struct Reporter {
     api: Api<Pod>,
+    /// Whose status is written: the pod, or the API's image of a static one; nobody's before there is one.
+    subject: Option<String>,
     /// What the API has, as last read or written.
     pub(super) base: PodStatus,
 }
@@ -26,8 +29,27 @@ impl Reporter {
     pub(super) fn new(client: Client, pod: &Pod) -> Self {
         Self {
             api: Api::namespaced(client, names(pod).0),
+            subject: (!annotation::is_static(pod)).then(|| uid(pod).to_owned()),
             base: pod.status.clone().unwrap_or_default(),
         }
+    }
+
+    /// Writes the status of this image of a static pod from now on.
+    pub(super) fn follow(&mut self, mirror: &Pod) {
+        if self.subject.as_deref() == Some(uid(mirror)) {
+            return self.see(mirror);
+        }
+        self.subject = Some(uid(mirror).to_owned());
+        self.base = mirror.status.clone().unwrap_or_default();
+    }
+
+    /// Gives the API an image of a static pod.
+    pub(super) async fn create(&self, image: &Pod) -> Result<Pod, Untold> {
+        let made = self.api.create(&PostParams::default(), image).await;
+        made.map_err(|error| {
+            tracing::warn!(pod = names(image).1, %error, "no image of a static pod");
+            Untold
+        })
     }
 
     /// Takes over what others wrote: their conditions. What the agent owns it knows best.
@@ -37,13 +59,7 @@ impl Reporter {
             .nominated_node_name
             .clone_from(&seen.nominated_node_name);
         self.base.resize.clone_from(&seen.resize);
-        let ours = [
-            "PodReadyToStartContainers",
-            "Initialized",
-            "Ready",
-            "ContainersReady",
-            "PodScheduled",
-        ];
+        let ours = status::OURS;
         let own = self
             .base
             .conditions
@@ -67,7 +83,10 @@ impl Reporter {
 
     /// Writes the status if it differs from what the API has.
     pub(super) async fn publish(&mut self, pod: &Pod, new: &PodStatus) -> Result<(), Untold> {
-        let Some(patch) = status::patch(uid(pod), &self.base, new) else {
+        let Some(subject) = &self.subject else {
+            return Ok(());
+        };
+        let Some(patch) = status::patch(subject, &self.base, new) else {
             return Ok(());
         };
         let (_, name) = names(pod);

@@ -13,7 +13,7 @@ use crate::{
         api::{LinuxPodSandboxConfig, PodSandboxConfig, PodSandboxMetadata, PortMapping, Protocol},
         label,
     },
-    resource::limit::PodLimits,
+    resource::limit::CgroupLimits,
 };
 
 /// Host names are no longer than this.
@@ -25,7 +25,7 @@ pub(crate) struct Place<'a> {
     pub(crate) resolver: &'a Resolver,
     pub(crate) logs: &'a Path,
     pub(crate) cgroup: Option<&'a str>,
-    pub(crate) limits: PodLimits,
+    pub(crate) limits: CgroupLimits,
 }
 
 /// The pod's host name, and its domain if it has one.

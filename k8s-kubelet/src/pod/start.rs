@@ -65,6 +65,7 @@ impl Syncer {
         let runtime = &agent.runtime;
         let created = runtime.create_container(sandbox_id, &config, sandbox).await;
         let id = created.map_err(|error| fail("CreateContainerError", error.to_string()))?;
+        self.note_given(pod, &id, container.resources.clone().unwrap_or_default());
         if let Some(ended) = start.after {
             self.backoff.restarted(&container.name, ended, agent.now());
         }

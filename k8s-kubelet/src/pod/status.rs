@@ -17,8 +17,14 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
-use crate::{pleg::PodView, pod::actions::is_sidecar, probe::Verdicts};
+use crate::{
+    allocation::Allocation,
+    pleg::PodView,
+    pod::{actions::is_sidecar, resize::Actuated},
+    probe::Verdicts,
+};
 
+pub(super) use condition::OURS;
 pub use patch::patch;
 
 /// Why a container isn't running, as its waiting state shows it.
@@ -41,7 +47,7 @@ impl Reason {
 }
 
 /// All that a status rests on.
-pub struct Facts<'a> {
+pub(crate) struct Facts<'a> {
     /// The pod's ephemeral containers, as containers.
     pub ephemeral: &'a [Spec],
     /// The pod as the API has it; its status is what is compared with.
@@ -56,6 +62,14 @@ pub struct Facts<'a> {
     pub waiting: &'a BTreeMap<String, Reason>,
     /// What containers left as their last words, by runtime id.
     pub last_words: &'a BTreeMap<String, String>,
+    /// What containers were given, by runtime id.
+    pub actuated: &'a Actuated,
+    /// What the pod was promised.
+    pub(crate) allocation: &'a Allocation,
+    /// Why a resize fails, if it does.
+    pub resize_error: Option<&'a str>,
+    /// Why the node puts the pod out, if that is because it is short of something.
+    pub disruption: Option<String>,
     /// The node's addresses.
     pub host_ips: &'a [String],
     /// `containerd` or another scheme for container ids.
@@ -74,7 +88,7 @@ pub(crate) fn second(time: Timestamp) -> Time {
 }
 
 /// The pod's status now.
-pub fn status(facts: &Facts<'_>) -> PodStatus {
+pub(crate) fn status(facts: &Facts<'_>) -> PodStatus {
     let empty = PodSpec::default();
     let spec = facts.pod.spec.as_ref().unwrap_or(&empty);
     let init_specs = spec.init_containers.as_deref().unwrap_or_default();

@@ -5,13 +5,14 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Pod, PodIP, PodSpec};
+use k8s_openapi::api::core::v1::{Pod, PodIP, PodSpec, ResourceRequirements};
 
 use super::{
     actions::{Plan, SandboxAction, Stop},
     backoff::{CrashBackoff, go_duration},
     hosts,
     mailbox::Mailbox,
+    resize::Actuated,
     sandbox::{self, Place},
     status::Reason,
 };
@@ -32,6 +33,10 @@ pub(super) struct Syncer {
     pub(super) waiting: BTreeMap<String, Reason>,
     /// The pod's volumes, once they are set up.
     pub(super) mounted: Option<Mounted>,
+    /// What containers were given, by the runtime's ids.
+    pub(super) actuated: Actuated,
+    /// Why a resize fails.
+    pub(super) resize_error: Option<String>,
 }
 
 /// A step that didn't get through; try again later.
@@ -77,6 +82,9 @@ impl Syncer {
         futures::future::try_join_all(stops).await?;
         for id in &plan.remove {
             self.check(self.agent.runtime.remove_container(id).await)?;
+        }
+        if !plan.resize.is_empty() || plan.resizes_pod {
+            self.resize(pod, &plan.resize).await?;
         }
         if plan.start.is_empty() || self.mailbox.stop.is_cancelled() {
             return Ok(());
@@ -263,6 +271,17 @@ impl Syncer {
             .and_then(|()| std::fs::write(&path, text));
         if let Err(error) = written {
             tracing::warn!(%error, path = %path.display(), "hosts file can't be written");
+        }
+    }
+
+    /// Notes what a container was given, for later lives of the agent too.
+    pub(super) fn note_given(&mut self, pod: &Pod, id: &str, given: ResourceRequirements) {
+        self.actuated.insert(id.to_owned(), given);
+        let Some(checkpoint) = self.agent.allocations.checkpoint(uid(pod)) else {
+            return;
+        };
+        if let Err(error) = checkpoint.set_actuated(self.actuated.clone()) {
+            tracing::warn!(pod = uid(pod), %error, "what a container was given can't be kept");
         }
     }
 

@@ -17,13 +17,21 @@ use super::{
     kill::Ending,
     last_words,
     mailbox::Mailbox,
+    mirror::{self, MirrorAction},
     report::Reporter,
+    resize,
     status::{self, Facts, Reason},
     sync::{Syncer, names, uid},
 };
 use crate::{
-    agent::Agent, cri::ContainerState, event::Event, pleg::PodView, probe::Probes, rotation,
-    source::Following,
+    agent::Agent,
+    allocation::{self, Allocation, Rejection, ResizeEvent},
+    cri::ContainerState,
+    event::Event,
+    pleg::PodView,
+    probe::Probes,
+    rotation,
+    source::{Following, annotation},
 };
 
 /// How often volumes are brought up to date that follow something which tells nobody: tokens grow old.
@@ -38,7 +46,15 @@ const MAX_STEPS: usize = 16;
 pub(crate) struct Worker {
     agent: Arc<Agent>,
     mailbox: Arc<Mailbox>,
+    /// Why the node doesn't take the pod, if it doesn't.
+    rejection: Option<Rejection>,
+    /// The pod as it was last told.
+    told: Arc<Pod>,
+    /// The pod with the resources that it was promised.
     pod: Arc<Pod>,
+    allocation: Allocation,
+    /// Whether containers were on their way to other resources.
+    is_resizing: bool,
     syncer: Syncer,
     reporter: Reporter,
     probes: Probes,
@@ -54,8 +70,15 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(agent: Arc<Agent>, mailbox: Arc<Mailbox>) -> Self {
+    /// A worker for a pod that the node takes, or doesn't.
+    pub(crate) fn new(
+        agent: Arc<Agent>,
+        mailbox: Arc<Mailbox>,
+        rejection: Option<Rejection>,
+    ) -> Self {
         let pod = mailbox.pod();
+        let checkpoint = agent.allocations.checkpoint(uid(&pod));
+        let kept = checkpoint.map(|checkpoint| checkpoint.read());
         Self {
             syncer: Syncer {
                 agent: agent.clone(),
@@ -63,6 +86,8 @@ impl Worker {
                 backoff: CrashBackoff::default(),
                 waiting: BTreeMap::new(),
                 mounted: None,
+                actuated: kept.map(|kept| kept.actuated).unwrap_or_default(),
+                resize_error: None,
             },
             reporter: Reporter::new(agent.client.clone(), &pod),
             probes: Probes::new(
@@ -79,21 +104,78 @@ impl Worker {
             retry: FIRST_RETRY,
             agent,
             mailbox,
+            rejection,
+            told: pod.clone(),
+            allocation: Allocation::default(),
+            is_resizing: false,
             pod,
         }
     }
 
     /// Works until the pod is gone, or the agent stops; then leaves everything as it is.
     pub(crate) async fn run(mut self, cancel: CancellationToken) {
-        let uid = uid(&self.pod).to_owned();
+        let id = uid(&self.pod).to_owned();
         let events = self.agent.events.clone();
         let work = async {
-            self.live().await;
-            self.end().await;
+            if self.is_taken().await {
+                self.live().await;
+                self.end().await;
+                self.agent.allocations.release(uid(&self.pod));
+                let _ = self.agent.events.send(Event::Room).await;
+            } else {
+                self.reject().await;
+            }
             self.wait_for_removal().await;
         };
         if cancel.run_until_cancelled(work).await.is_some() {
-            let _ = events.send(Event::Finished { uid }).await;
+            let _ = events.send(Event::Finished { uid: id }).await;
+        }
+    }
+
+    /// Whether the node takes the pod. Labels that were changed a moment ago may not have been seen yet, so they are
+    /// looked up before a pod is refused for them.
+    async fn is_taken(&mut self) -> bool {
+        let Some(rejection) = &self.rejection else {
+            return true;
+        };
+        if rejection.is_about_labels()
+            && let Ok(node) = self.agent.node().await
+        {
+            self.agent.allocations.set_node(Arc::new(node));
+            self.rejection = self.agent.allocations.admit(&self.pod).err();
+        }
+        self.rejection.is_none()
+    }
+
+    /// Fails a pod that the node doesn't take.
+    async fn reject(&mut self) {
+        let Some(rejection) = &self.rejection else {
+            return;
+        };
+        self.mailbox.stop.cancel();
+        let about = k8s_runtime::reference(&*self.pod);
+        let message = rejection.message.clone();
+        self.agent.warning(about, &rejection.reason, message);
+        let message = format!("Pod was rejected: {}", rejection.message);
+        if !self.agent.pleg.view(uid(&self.pod)).is_empty() {
+            // It ran in an earlier life of the agent.
+            self.failure = Some(Reason::new(&rejection.reason, message));
+            return self.end().await;
+        }
+        let status = PodStatus {
+            phase: Some("Failed".into()),
+            reason: Some(rejection.reason.clone()),
+            message: Some(message),
+            qos_class: Some(k8s_apimachinery::pod::qos::class(&self.pod).to_string()),
+            observed_generation: self.pod.metadata.generation,
+            ..PodStatus::default()
+        };
+        while !self.mailbox.is_gone() {
+            let pod = self.mailbox.pod();
+            if self.reporter.publish(&pod, &status).await.is_ok() {
+                return;
+            }
+            self.rest(Some(Duration::from_secs(1))).await;
         }
     }
 
@@ -101,6 +183,7 @@ impl Worker {
     async fn live(&mut self) {
         loop {
             self.see(self.mailbox.pod());
+            let untold = self.tend_mirror().await;
             if self.mailbox.stop.is_cancelled() || self.has_ended() {
                 return;
             }
@@ -110,7 +193,44 @@ impl Worker {
             }
             wake = earlier(wake, self.update_volumes().await);
             wake = earlier(wake, self.deadline());
-            self.rest(wake).await;
+            self.rest(earlier(wake, untold)).await;
+        }
+    }
+
+    /// Sees to it that the API has an image of the pod, if it is a static one; returns when to try again.
+    async fn tend_mirror(&mut self) -> Option<Duration> {
+        if !annotation::is_static(&self.told) {
+            return None;
+        }
+        let mirror = self.mailbox.mirror();
+        match mirror::decide(&self.told, mirror.as_deref()) {
+            MirrorAction::Keep => {
+                if let Some(mirror) = mirror {
+                    self.reporter.follow(&mirror);
+                }
+                None
+            }
+            MirrorAction::Create => {
+                let image = mirror::image(&self.told, &self.agent.allocations.node());
+                let Some(image) = image else {
+                    return Some(FIRST_RETRY);
+                };
+                match self.reporter.create(&image).await {
+                    Ok(made) => {
+                        self.reporter.follow(&made);
+                        self.mailbox.set_mirror(Some(Arc::new(made)));
+                        None
+                    }
+                    Err(_) => Some(LONGEST_RETRY),
+                }
+            }
+            MirrorAction::Delete => {
+                let deleted = match mirror {
+                    Some(mirror) => self.reporter.delete(&mirror).await,
+                    None => Ok(()),
+                };
+                deleted.err().map(|_| Duration::from_secs(1))
+            }
         }
     }
 
@@ -119,13 +239,15 @@ impl Worker {
         if !self.agent.runtime.is_simulated() {
             self.agent.objects.follow(&pod, &mut self.following);
         }
-        if !Arc::ptr_eq(&pod, &self.pod) {
+        self.allocation = self.agent.allocations.of(&pod);
+        if !Arc::ptr_eq(&pod, &self.told) {
             // Files may show the pod's own labels and annotations.
             self.volumes_due = Instant::now();
         }
         self.ephemeral = pod.spec.iter().flat_map(ephemeral::containers).collect();
         self.reporter.see(&pod);
-        self.pod = pod;
+        self.told = pod;
+        self.pod = self.allocation.pod.clone();
     }
 
     /// Brings volumes up to date that follow the API, if it is time; returns when it will be again.
@@ -165,12 +287,15 @@ impl Worker {
             let view = self.look();
             let verdicts = self.probes.snapshot();
             let backoff = self.syncer.backoff.clone();
+            let actuated = self.syncer.actuated.clone();
+            self.note_resize(&view);
             let plan = actions::plan(Observed {
                 pod: &pod,
                 ephemeral: &ephemeral,
                 view: &view,
                 verdicts: &verdicts,
                 backoff: &backoff,
+                actuated: &actuated,
                 now: self.agent.now(),
             });
             self.syncer.note_backoff(&pod, &plan);
@@ -194,12 +319,25 @@ impl Worker {
                 self.retry = (retry * 2).min(LONGEST_RETRY);
                 return Some(retry);
             }
-            if self.mailbox.stop.is_cancelled() || self.mailbox.pod() != pod {
+            if self.mailbox.stop.is_cancelled() || self.mailbox.pod() != self.told {
                 return Some(Duration::ZERO);
             }
             self.forget_old_runs().await;
         }
         Some(FIRST_RETRY)
+    }
+
+    /// Notices when a resize has come to its end.
+    fn note_resize(&mut self, view: &PodView) {
+        let was_resizing = self.is_resizing;
+        self.is_resizing = resize::is_in_progress(&self.pod, view, &self.syncer.actuated);
+        if was_resizing && !self.is_resizing {
+            let event = ResizeEvent::Completed;
+            let generation = self.allocation.generation.or(self.pod.metadata.generation);
+            let text = allocation::message(event, &self.pod, generation, "");
+            let about = k8s_runtime::reference(&*self.pod);
+            self.agent.normal(about, event.reason(), text);
+        }
     }
 
     /// The runtime's newest state, with probes and last words following it.
@@ -246,6 +384,10 @@ impl Worker {
             verdicts: &self.probes.snapshot(),
             waiting: &self.syncer.waiting,
             last_words: &self.last_words,
+            actuated: &self.syncer.actuated,
+            allocation: &self.allocation,
+            resize_error: self.syncer.resize_error.as_deref(),
+            disruption: self.disruption(),
             host_ips: &self.agent.host_ips(),
             runtime: &self.agent.runtime_name,
             is_ending,
@@ -253,6 +395,12 @@ impl Worker {
             now: self.agent.now(),
         };
         status::status(&facts)
+    }
+
+    /// Why the pod is put out, if that is because the node is short of something.
+    fn disruption(&self) -> Option<String> {
+        let eviction = self.mailbox.eviction()?;
+        eviction.is_disruption.then_some(eviction.reason.message)
     }
 
     /// Whether the API says that the pod ended in an earlier life of the agent.
@@ -295,6 +443,8 @@ impl Worker {
     /// Keeps the newest run of each container and the one before; removes older ones and their logs.
     async fn forget_old_runs(&mut self) {
         let view = self.agent.pleg.view(uid(&self.pod));
+        let given = &mut self.syncer.actuated;
+        given.retain(|id, _| view.container(id).is_some());
         let (namespace, name) = names(&self.pod);
         let logs = self.agent.config.pod_logs(namespace, name, uid(&self.pod));
         for (i, run) in view.containers.iter().enumerate() {
@@ -334,6 +484,10 @@ impl Worker {
     /// Ends the pod's containers, then gives back its volumes and group, and reports its end.
     async fn end(&mut self) {
         self.mailbox.stop.cancel();
+        let eviction = self.mailbox.eviction();
+        if let Some(eviction) = &eviction {
+            self.failure.get_or_insert(eviction.reason.clone());
+        }
         let ending = Ending::default();
         loop {
             let agent = self.agent.clone();
@@ -342,10 +496,11 @@ impl Worker {
                 tokio::time::sleep(FIRST_RETRY).await;
                 continue;
             }
-            let pod = self.mailbox.pod();
-            self.pod = pod.clone();
+            self.see(self.mailbox.pod());
+            let pod = self.pod.clone();
             let view = agent.pleg.view(uid(&pod));
             let grace = grace(&pod, self.mailbox.is_gone());
+            let grace = eviction.as_ref().map_or(grace, |by| by.grace.min(grace));
             let result = tokio::select! {
                 result = ending.run(&agent, &pod, &view, grace) => result,
                 () = self.shorter(grace) => continue,
@@ -410,7 +565,8 @@ impl Worker {
             let view = self.look();
             let status = self.status(&view, true);
             let pod = self.pod.clone();
-            if self.mailbox.is_gone() || self.reporter.publish(&pod, &status).await.is_ok() {
+            let is_over = self.mailbox.is_gone() || self.mailbox.is_withdrawn();
+            if is_over || self.reporter.publish(&pod, &status).await.is_ok() {
                 return;
             }
             self.rest(Some(Duration::from_secs(1))).await;
@@ -421,15 +577,20 @@ impl Worker {
     /// removes the last traces.
     async fn wait_for_removal(&mut self) {
         let mut is_asked = false;
-        while !self.mailbox.is_gone() {
+        while !self.mailbox.is_gone() && !self.mailbox.is_withdrawn() {
             self.pod = self.mailbox.pod();
+            let untold = self.tend_mirror().await;
             let is_deleted = self.pod.metadata.deletion_timestamp.is_some();
             if is_deleted && !is_asked {
                 is_asked = self.reporter.delete(&self.pod).await.is_ok();
             }
             let is_pending = is_deleted && !is_asked;
-            self.rest(is_pending.then_some(Duration::from_secs(1)))
-                .await;
+            let wake = is_pending.then_some(Duration::from_secs(1));
+            self.rest(earlier(wake, untold)).await;
+        }
+        if let Some(mirror) = self.mailbox.mirror() {
+            // If it stays, the agent's housekeeping finds it without a pod.
+            let _ = self.reporter.delete(&mirror).await;
         }
         while let Err(error) = cleanup::ended(&self.agent, &self.pod).await {
             tracing::warn!(pod = names(&self.pod).1, %error, "traces of a pod stay for now");

@@ -1,12 +1,17 @@
 //! From Kubernetes' requests and limits to the kernel's numbers. Pure.
 
+use std::collections::BTreeMap;
+
 use k8s_apimachinery::pod::{
     qos::{self, QosClass},
     request::{self, Resources},
 };
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::{
+    api::core::v1::{Container, Pod, ResourceRequirements},
+    apimachinery::pkg::api::resource::Quantity,
+};
 
-use crate::cri::api::LinuxContainerResources;
+use crate::{allocation, cri::api::LinuxContainerResources};
 
 /// The scheduler period in microseconds that quotas count in.
 pub const CPU_PERIOD: i64 = 100_000;
@@ -39,9 +44,9 @@ pub fn cpu_weight(shares: i64) -> i64 {
     1 + (shares - MIN_SHARES) * 9999 / (MAX_SHARES - MIN_SHARES)
 }
 
-/// The kernel's limits for a whole pod.
+/// The kernel's limits for a pod or a container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PodLimits {
+pub struct CgroupLimits {
     /// CPU weight.
     pub cpu_shares: i64,
     /// CPU quota per [`CPU_PERIOD`]; 0 is no limit.
@@ -50,8 +55,22 @@ pub struct PodLimits {
     pub memory: i64,
 }
 
-/// The limits of a pod's cgroup: a resource is limited only if every container limits it.
-pub fn pod_limits(pod: &Pod) -> PodLimits {
+impl CgroupLimits {
+    /// The looser of both, limit by limit; the weight is the other's.
+    pub fn loosened(self, other: CgroupLimits) -> Self {
+        let looser = |a: i64, b: i64| if a == 0 || b == 0 { 0 } else { a.max(b) };
+        Self {
+            cpu_shares: other.cpu_shares,
+            cpu_quota: looser(self.cpu_quota, other.cpu_quota),
+            memory: looser(self.memory, other.memory),
+        }
+    }
+}
+
+/// The limits of a pod's cgroup: a resource is limited only if every container limits it. What the status says that
+/// containers hold doesn't count.
+pub fn pod_limits(pod: &Pod) -> CgroupLimits {
+    let pod = &allocation::asked(pod);
     let limits = request::limits(pod);
     let requests = request::requests(pod);
     let is_limited = |name: &str| {
@@ -72,7 +91,7 @@ pub fn pod_limits(pod: &Pod) -> PodLimits {
                 limits.is_some_and(|limits| limits.contains_key(name))
             })
     };
-    PodLimits {
+    CgroupLimits {
         cpu_shares: match qos::class(pod) {
             QosClass::BestEffort => MIN_SHARES,
             _ => cpu_shares(requests.milli_cpu),
@@ -96,35 +115,43 @@ pub fn container_limits(
     container: &Container,
     capacity: i64,
 ) -> LinuxContainerResources {
-    let list = |which: &str| {
-        let resources = container.resources.as_ref();
-        let list = resources.and_then(|all| match which {
-            "limits" => all.limits.as_ref(),
-            _ => all.requests.as_ref(),
-        });
-        list.map(Resources::from_list).unwrap_or_default()
-    };
-    let (limits, requests) = (list("limits"), list("requests"));
-    let has_request = container
-        .resources
-        .as_ref()
-        .and_then(|all| all.requests.as_ref())
-        .is_some_and(|list| list.contains_key("cpu"));
-    // Without a request, the limit counts as one.
-    let cpu = if has_request {
-        requests.milli_cpu
-    } else {
-        limits.milli_cpu
-    };
-    let quota = cpu_quota(limits.milli_cpu);
+    let resources = container.resources.as_ref();
+    let numbers = numbers(resources);
+    let requests = amounts(resources.and_then(|all| all.requests.as_ref()));
     LinuxContainerResources {
-        cpu_period: if quota == 0 { 0 } else { CPU_PERIOD },
-        cpu_quota: quota,
-        cpu_shares: cpu_shares(cpu),
-        memory_limit_in_bytes: limits.memory,
+        cpu_period: if numbers.cpu_quota == 0 {
+            0
+        } else {
+            CPU_PERIOD
+        },
+        cpu_quota: numbers.cpu_quota,
+        cpu_shares: numbers.cpu_shares,
+        memory_limit_in_bytes: numbers.memory,
         oom_score_adj: oom_score(pod, requests.memory, capacity),
         ..LinuxContainerResources::default()
     }
+}
+
+/// What the kernel is told of a container with these resources.
+pub fn numbers(resources: Option<&ResourceRequirements>) -> CgroupLimits {
+    let list = resources.and_then(|all| all.requests.as_ref());
+    let has_request = list.is_some_and(|list| list.contains_key("cpu"));
+    let limits = amounts(resources.and_then(|all| all.limits.as_ref()));
+    // Without a request, the limit counts as one.
+    let cpu = if has_request {
+        amounts(list).milli_cpu
+    } else {
+        limits.milli_cpu
+    };
+    CgroupLimits {
+        cpu_shares: cpu_shares(cpu),
+        cpu_quota: cpu_quota(limits.milli_cpu),
+        memory: limits.memory,
+    }
+}
+
+fn amounts(list: Option<&BTreeMap<String, Quantity>>) -> Resources {
+    list.map(Resources::from_list).unwrap_or_default()
 }
 
 /// How readily the kernel kills a container when memory runs out.
@@ -151,6 +178,17 @@ pub fn oom_score(pod: &Pod, memory_request: i64, capacity: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_looser_limit_of_two_is_the_greater_or_none() {
+        let limits = |cpu_quota, memory| CgroupLimits {
+            cpu_shares: 2,
+            cpu_quota,
+            memory,
+        };
+        assert_eq!(limits(10, 5).loosened(limits(20, 3)), limits(20, 5));
+        assert_eq!(limits(0, 5).loosened(limits(20, 0)), limits(0, 0));
+    }
 
     #[test]
     fn shares_quota_and_weight_follow_the_usual_conversions() {

@@ -1,6 +1,6 @@
 //! What a node tells of itself: figures of usage, for people and for metrics servers, and its configuration.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::{Response, StatusCode, header};
 use serde_json::{Value, json};
@@ -80,6 +80,11 @@ fn own(agent: &Agent) -> String {
 
 /// The configuration in the form of `kubelet.config.k8s.io/v1beta1` `KubeletConfiguration`, as far as there is one.
 fn configuration(config: &NodeConfig) -> Value {
+    let (eviction, images) = (&config.eviction, &config.image_collection);
+    let soft_grace = eviction.soft_grace_period.iter();
+    let soft_grace: BTreeMap<_, _> = soft_grace
+        .map(|(signal, period)| (signal, go_duration(*period)))
+        .collect();
     let dns: Vec<String> = config.cluster_dns.iter().map(ToString::to_string).collect();
     json!({
         "kind": "KubeletConfiguration",
@@ -98,6 +103,20 @@ fn configuration(config: &NodeConfig) -> Value {
         "resolvConf": config.resolv_conf,
         "containerLogMaxSize": config.container_log_max_size.to_string(),
         "containerLogMaxFiles": config.container_log_max_files,
+        "systemReserved": config.system_reserved,
+        "kubeReserved": config.kube_reserved,
+        "staticPodPath": config.static_pod_path,
+        "fileCheckFrequency": go_duration(config.file_check_interval),
+        "evictionHard": eviction.hard,
+        "evictionSoft": eviction.soft,
+        "evictionSoftGracePeriod": soft_grace,
+        "evictionMinimumReclaim": eviction.minimum_reclaim,
+        "evictionMaxPodGracePeriod": eviction.max_pod_grace_period.as_secs(),
+        "evictionPressureTransitionPeriod": go_duration(eviction.pressure_transition_period),
+        "imageGCHighThresholdPercent": images.high_threshold_percent,
+        "imageGCLowThresholdPercent": images.low_threshold_percent,
+        "imageMinimumGCAge": go_duration(images.minimum_age),
+        "imageMaximumGCAge": go_duration(images.maximum_age),
         "registerWithTaints": config.taints,
     })
 }

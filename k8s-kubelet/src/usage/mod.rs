@@ -5,6 +5,7 @@
 
 pub(crate) mod exposition;
 mod figure;
+mod headroom;
 mod machine;
 mod observer;
 mod rate;
@@ -15,4 +16,5 @@ pub use figure::{
     Container, Cpu, Disk, Interface, Memory, Network, Node, Pod, PodRef, ProcessCount, Processes,
     RuntimeDisk, Size, Summary, Volume,
 };
+pub(crate) use headroom::Headroom;
 pub(crate) use observer::Observer;

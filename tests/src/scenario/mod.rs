@@ -6,6 +6,7 @@ mod failure;
 mod hollow;
 mod identity;
 mod kinds;
+mod node;
 mod node_faults;
 mod page;
 mod pod;
@@ -32,6 +33,7 @@ pub(crate) const ALL: &[Scenario] = &[
     ("tour", tour::run),
     ("tour-with-kill", tour::run_with_kill),
     ("pod", pod::run),
+    ("node", node::run),
     ("shared-store", shared_store::run),
     ("storage", storage::run),
     ("stream", stream::run),

@@ -15,6 +15,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use jiff::Timestamp;
+use k8s_controllers::local_path::{self, NodeDirectories};
 use k8s_kubelet::{
     Kubelet, NodeConfig,
     certificate::{Certificate, Purpose},
@@ -102,7 +103,7 @@ async fn start(
     for image in images {
         progress.step(&format!("loaded {image}"));
     }
-    let mut config = worker::config(layout, &name, address);
+    let mut config = worker::config(args, layout, address);
     let serving = Certificate::open(
         &name,
         Purpose::Serving(vec![address.into()]),
@@ -116,6 +117,8 @@ async fn start(
     config.tls = Some(ServerTls::following(serving, authority));
     run_agent(&ctx, config, socket, tasks).await?;
     tasks.spawn(route::run(ctx.clone(), layout.clone(), name.clone()));
+    let directories = NodeDirectories::new(layout.volumes(), [name.clone()]);
+    tasks.spawn(local_path::run(ctx.clone(), Arc::new(directories)));
     if args.with(Part::Proxy) {
         let config = ProxyConfig {
             node_name: name.clone(),

@@ -9,6 +9,7 @@ struct World {
     view: PodView,
     verdicts: Verdicts,
     backoff: CrashBackoff,
+    actuated: Actuated,
     now: Timestamp,
 }
 
@@ -19,6 +20,7 @@ fn world(spec: Value) -> World {
         view: PodView::default(),
         verdicts: Verdicts::default(),
         backoff: CrashBackoff::default(),
+        actuated: Actuated::default(),
         now: Timestamp::from_second(1000).unwrap(),
     }
 }
@@ -73,6 +75,13 @@ impl World {
         self
     }
 
+    /// The container with this id was given so much of a core.
+    fn given(mut self, id: &str, cpu: &str) -> Self {
+        let given = serde_json::from_value(json!({"limits": {"cpu": cpu}})).unwrap();
+        self.actuated.insert(id.into(), given);
+        self
+    }
+
     /// The plan in words.
     #[track_caller]
     fn plans(self, expected: &str) {
@@ -83,6 +92,7 @@ impl World {
             view: &self.view,
             verdicts: &self.verdicts,
             backoff: &self.backoff,
+            actuated: &self.actuated,
             now: self.now,
         });
         let mut words = Vec::new();
@@ -92,6 +102,8 @@ impl World {
                 .iter()
                 .map(|stop| format!("kill {}: {}", stop.id, stop.message)),
         );
+        let resizes = plan.resize.iter();
+        words.extend(resizes.map(|resize| format!("resize {}", resize.id)));
         words.extend(plan.remove.iter().map(|id| format!("remove {id}")));
         if let SandboxAction::Create(attempt) = plan.sandbox {
             words.push(format!("sandbox {attempt}"));
@@ -111,6 +123,7 @@ impl World {
             plan.is_idle(),
             plan.start.is_empty()
                 && plan.stop.is_empty()
+                && plan.resize.is_empty()
                 && plan.remove.is_empty()
                 && plan.stop_sandboxes.is_empty()
                 && !expected.contains("sandbox")
@@ -268,4 +281,37 @@ fn ephemeral_containers_run_once_whatever_the_phase() {
     starting().exited("look", 1).plans("");
     let interrupted = starting().run("look", 0, ContainerState::Created, 0);
     interrupted.plans("remove look0; start look#0");
+}
+
+#[test]
+fn what_was_given_follows_what_was_promised() {
+    let spec = |policy: &str| {
+        json!({
+            "restartPolicy": "OnFailure",
+            "initContainers": [{
+                "name": "s", "image": "y", "restartPolicy": "Always", "resources": {"limits": {"cpu": "1"}},
+            }],
+            "containers": [{
+                "name": "a", "image": "x", "resources": {"limits": {"cpu": "1"}},
+                "resizePolicy": [{"resourceName": "cpu", "restartPolicy": policy}],
+            }],
+        })
+    };
+    let running = |policy: &str| {
+        world(spec(policy))
+            .sandbox(0, true)
+            .running("s")
+            .running("a")
+    };
+    running("NotRequired").plans("");
+    running("NotRequired")
+        .given("a0", "1")
+        .given("s0", "1")
+        .plans("");
+    running("NotRequired").given("a0", "2").plans("resize a0");
+    running("NotRequired").given("s0", "2").plans("resize s0");
+    running("RestartContainer")
+        .given("a0", "2")
+        .given("s0", "500m")
+        .plans("kill a0: Container a resize requires restart; resize s0; start a#1");
 }

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec, PodStatus};
 
 use super::{Facts, second};
+use crate::pod::resize;
 
 /// A condition's value before its times are known.
 struct Claim {
@@ -10,7 +11,22 @@ struct Claim {
     is_true: bool,
     reason: Option<&'static str>,
     message: Option<String>,
+    /// The generation that it speaks of, if that isn't the newest.
+    generation: Option<i64>,
 }
+
+/// The conditions that no one but the agent writes.
+pub(in crate::pod) const OURS: [&str; 7] = [
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    PENDING,
+    IN_PROGRESS,
+];
+const PENDING: &str = "PodResizePending";
+const IN_PROGRESS: &str = "PodResizeInProgress";
 
 fn holds(type_: &'static str) -> Claim {
     Claim {
@@ -18,6 +34,7 @@ fn holds(type_: &'static str) -> Claim {
         is_true: true,
         reason: None,
         message: None,
+        generation: None,
     }
 }
 
@@ -27,6 +44,7 @@ fn fails(type_: &'static str, reason: &'static str, message: Option<String>) -> 
         is_true: false,
         reason: Some(reason),
         message,
+        generation: None,
     }
 }
 
@@ -46,8 +64,11 @@ pub(super) fn conditions(
         containers_ready,
         holds("PodScheduled"),
     ];
+    let resize = resize(facts, phase);
     claims
         .into_iter()
+        .chain(resize)
+        .chain(disruption(facts, phase))
         .map(|claim| stamp(facts, claim))
         .collect()
 }
@@ -66,8 +87,42 @@ fn stamp(facts: &Facts<'_>, claim: Claim) -> PodCondition {
         message: claim.message,
         last_transition_time: since.or_else(|| Some(second(facts.now))),
         last_probe_time: None,
-        observed_generation: facts.pod.metadata.generation,
+        observed_generation: claim.generation.or(facts.pod.metadata.generation),
     }
+}
+
+/// How far a resize has come, as long as there is one.
+fn resize(facts: &Facts<'_>, phase: &str) -> Vec<Claim> {
+    let mut claims = Vec::new();
+    if matches!(phase, "Succeeded" | "Failed") {
+        return claims;
+    }
+    if let Some(pending) = &facts.allocation.pending {
+        claims.push(Claim {
+            reason: Some(pending.reason.as_str()),
+            message: Some(pending.message.clone()),
+            ..holds(PENDING)
+        });
+    }
+    if resize::is_in_progress(facts.pod, facts.view, facts.actuated) {
+        claims.push(Claim {
+            reason: facts.resize_error.map(|_| "Error"),
+            message: facts.resize_error.map(str::to_owned),
+            generation: facts.allocation.generation,
+            ..holds(IN_PROGRESS)
+        });
+    }
+    claims
+}
+
+/// A pod that the node has put out wasn't at fault.
+fn disruption(facts: &Facts<'_>, phase: &str) -> Option<Claim> {
+    let message = facts.disruption.clone().filter(|_| phase == "Failed")?;
+    Some(Claim {
+        reason: Some("TerminationByKubelet"),
+        message: Some(message),
+        ..holds("DisruptionTarget")
+    })
 }
 
 fn sandbox(facts: &Facts<'_>, phase: &str) -> Claim {

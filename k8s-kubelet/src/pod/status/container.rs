@@ -69,8 +69,10 @@ impl Builder<'_> {
         }
         let resources = container.resources.as_ref();
         if let Some(resources) = resources.filter(|_| is_running) {
+            let run = self.facts.view.latest(name);
+            let given = run.and_then(|run| self.facts.actuated.get(&run.id));
             status.allocated_resources = resources.requests.clone();
-            status.resources = Some(resources.clone());
+            status.resources = Some(given.unwrap_or(resources).clone());
         }
         status
     }

@@ -3,6 +3,8 @@
 use k8s_openapi::api::core::v1::PodStatus;
 use serde_json::{Map, Value, json};
 
+use super::OURS;
+
 /// The patch that turns the status `old` of the pod `uid` into `new`; `None` when nothing differs.
 ///
 /// Only what the agent owns is compared. Conditions merge by type, so those of others stay; all else
@@ -50,7 +52,8 @@ fn changed_conditions(old: Option<&Value>, new: Option<&Value>) -> Vec<Value> {
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
     let old = list(old);
     let mut changed = Vec::new();
-    for condition in list(new) {
+    let new = list(new);
+    for condition in new.iter().cloned() {
         let before = old
             .iter()
             .find(|before| before["type"] == condition["type"]);
@@ -66,6 +69,14 @@ fn changed_conditions(old: Option<&Value>, new: Option<&Value>) -> Vec<Value> {
             }
         }
         changed.push(change);
+    }
+    // Those of a resize are there as long as it lasts.
+    for before in old {
+        let type_ = before["type"].as_str().unwrap_or_default();
+        let is_over = !new.iter().any(|condition| condition["type"] == type_);
+        if is_over && OURS.contains(&type_) {
+            changed.push(json!({"$patch": "delete", "type": type_}));
+        }
     }
     changed
 }

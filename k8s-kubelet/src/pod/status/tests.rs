@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    allocation::{Pending, PendingReason},
     cri::{Container, ContainerState, Sandbox},
     pod::ephemeral,
 };
@@ -12,6 +13,9 @@ struct World {
     view: PodView,
     verdicts: Verdicts,
     waiting: BTreeMap<String, Reason>,
+    actuated: Actuated,
+    allocation: Allocation,
+    resize_error: Option<&'static str>,
     is_ending: bool,
 }
 
@@ -22,6 +26,9 @@ fn world(spec: Value) -> World {
         view: PodView::default(),
         verdicts: Verdicts::default(),
         waiting: BTreeMap::new(),
+        actuated: Actuated::new(),
+        allocation: Allocation::default(),
+        resize_error: None,
         is_ending: false,
     }
 }
@@ -85,6 +92,10 @@ impl World {
             verdicts: &self.verdicts,
             waiting: &self.waiting,
             last_words: &BTreeMap::new(),
+            actuated: &self.actuated,
+            allocation: &self.allocation,
+            resize_error: self.resize_error,
+            disruption: None,
             host_ips: &["192.168.0.1".into()],
             runtime: "containerd",
             is_ending: self.is_ending,
@@ -277,4 +288,69 @@ fn an_ephemeral_container_is_shown_and_counts_for_nothing() {
     let end = shown.state.as_ref().unwrap().terminated.as_ref().unwrap();
     assert_eq!((shown.name.as_str(), end.exit_code), ("look", 1));
     assert!(!shown.ready);
+}
+
+#[test]
+fn a_resize_is_told_while_it_lasts() {
+    let spec = json!({"containers": [{"name": "a", "resources": {"requests": {"cpu": "2"}}}]});
+    let mut world = world(spec).sandbox().running("a");
+    let given = serde_json::from_value(json!({"requests": {"cpu": "1"}})).unwrap();
+    world.actuated.insert("a0".into(), given);
+    world.allocation.generation = Some(2);
+    world.allocation.pending = Some(Pending {
+        reason: PendingReason::Deferred,
+        message: "no room".into(),
+    });
+    world.resize_error = Some("too small");
+    let during = world.status(&PodStatus::default());
+    let told: Vec<_> = during.conditions.iter().flatten().skip(5).collect();
+    let shown = |i: usize| {
+        let condition: &k8s_openapi::api::core::v1::PodCondition = told[i];
+        let (reason, message) = (condition.reason.clone(), condition.message.clone());
+        (
+            condition.type_.as_str(),
+            reason.unwrap(),
+            message.unwrap(),
+            condition.observed_generation,
+        )
+    };
+    assert_eq!(
+        shown(0),
+        (
+            "PodResizePending",
+            "Deferred".into(),
+            "no room".into(),
+            None
+        )
+    );
+    assert_eq!(
+        shown(1),
+        (
+            "PodResizeInProgress",
+            "Error".into(),
+            "too small".into(),
+            Some(2)
+        )
+    );
+    let of = |status: &PodStatus| {
+        let container = status.container_statuses.as_ref().unwrap()[0].clone();
+        let has = container.resources.unwrap().requests.unwrap()["cpu"]
+            .0
+            .clone();
+        (has, container.allocated_resources.unwrap()["cpu"].0.clone())
+    };
+    assert_eq!(of(&during), ("1".into(), "2".into()));
+
+    world.actuated.clear();
+    world.allocation.pending = None;
+    let after = world.status(&during);
+    assert_eq!(of(&after), ("2".into(), "2".into()));
+    let change = patch("u", &during, &after).unwrap();
+    assert_eq!(
+        change["status"]["conditions"],
+        json!([
+            {"$patch": "delete", "type": "PodResizePending"},
+            {"$patch": "delete", "type": "PodResizeInProgress"},
+        ])
+    );
 }

@@ -1,127 +1,17 @@
-//! A whole agent over a hollow runtime and an API server, all in this process.
+//! The life of pods.
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt;
-use k8s_apiserver::{ApiServer, User};
 use k8s_kubelet::{
-    Kubelet, NodeConfig,
     cri::{Runtime, api},
     hollow::{Behaviour, HollowRuntime},
 };
 use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_runtime::{Context, Hub, Informer, SystemClock};
-use k8s_store::memory::MemoryStore;
-use kube::{
-    Api,
-    api::{DeleteParams, PostParams},
-};
-use serde_json::{Value, json};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use k8s_runtime::SystemClock;
+use kube::{Api, api::DeleteParams};
+use serde_json::json;
 
-const NODE: &str = "n1";
-
-/// A server, a runtime, and one agent at a time.
-struct World {
-    server: ApiServer,
-    runtime: HollowRuntime,
-    directory: tempfile::TempDir,
-}
-
-struct Running {
-    cancel: CancellationToken,
-    task: JoinHandle<()>,
-}
-
-impl Running {
-    async fn stop(self) {
-        self.cancel.cancel();
-        self.task.await.unwrap();
-    }
-}
-
-impl World {
-    async fn new(runtime: HollowRuntime) -> Self {
-        let server = ApiServer::builder(Arc::new(MemoryStore::new()))
-            .advertise([192, 0, 2, 1].into(), 6443)
-            .without_service_accounts()
-            .build()
-            .await
-            .unwrap();
-        Self {
-            server,
-            runtime,
-            directory: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn run_agent(&self) -> Running {
-        let cancel = CancellationToken::new();
-        let user = User::new(format!("system:node:{NODE}")).in_group("system:nodes");
-        let ctx = Context {
-            client: self.server.client(user),
-            hub: Hub::new(self.server.client(User::new("system:informer-hub"))),
-            cancel: cancel.clone(),
-            clock: Arc::new(SystemClock),
-        };
-        let config = NodeConfig::new(NODE, self.directory.path());
-        let kubelet = Kubelet::new(ctx, config, Arc::new(self.runtime.clone()));
-        let task = tokio::spawn(async move { kubelet.run().await.unwrap() });
-        Running { cancel, task }
-    }
-
-    fn client(&self) -> kube::Client {
-        let admin = User::new("admin").in_group("kubeadm:cluster-admins");
-        self.server.client(admin)
-    }
-
-    fn pods(&self) -> Api<Pod> {
-        Api::namespaced(self.client(), "default")
-    }
-
-    async fn create(&self, name: &str, spec: Value) {
-        let mut pod = json!({"metadata": {"name": name}, "spec": spec});
-        pod["spec"]["nodeName"] = NODE.into();
-        let pod: Pod = serde_json::from_value(pod).unwrap();
-        self.pods()
-            .create(&PostParams::default(), &pod)
-            .await
-            .unwrap();
-    }
-
-    /// Waits until the pod is as wanted; looks at every change, polls nothing.
-    async fn until(&self, name: &str, wanted: impl Fn(Option<&Pod>) -> bool) -> Option<Arc<Pod>> {
-        let informer = Informer::new(self.pods());
-        let mut changes = informer.subscribe();
-        let cancel = CancellationToken::new();
-        let key = k8s_runtime::Key::new("default", name);
-        let waiting = async {
-            informer.synced().await;
-            loop {
-                let pod = informer.store().get(&key);
-                if wanted(pod.as_deref()) {
-                    return pod;
-                }
-                changes.next().await.unwrap();
-            }
-        };
-        tokio::select! {
-            () = informer.run(cancel.clone()) => None,
-            pod = tokio::time::timeout(Duration::from_secs(20), waiting) => {
-                pod.unwrap_or_else(|_| panic!("{name} did not come to be as wanted: {:#?}", informer.store().get(&key)))
-            }
-        }
-    }
-
-    async fn until_phase(&self, name: &str, phase: &str) -> Arc<Pod> {
-        let is = |pod: Option<&Pod>| {
-            let status = pod.and_then(|pod| pod.status.as_ref());
-            status.and_then(|status| status.phase.as_deref()) == Some(phase)
-        };
-        self.until(name, is).await.unwrap()
-    }
-}
+use super::world::{NODE, World, one, usual};
 
 fn restarts(pod: &Pod) -> i32 {
     pod.status
@@ -131,14 +21,6 @@ fn restarts(pod: &Pod) -> i32 {
         .as_ref()
         .unwrap()[0]
         .restart_count
-}
-
-fn one(policy: &str) -> Value {
-    json!({"restartPolicy": policy, "containers": [{"name": "c", "image": "x:1"}]})
-}
-
-fn usual() -> HollowRuntime {
-    HollowRuntime::new("10.244.1.0/24")
 }
 
 #[tokio::test]
