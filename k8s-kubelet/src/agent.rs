@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::NodeConfig,
-    cri::{Runtime, RuntimeError},
+    cri::{Features, Runtime, RuntimeError},
     event::Event,
     image::Images,
     node::Machine,
@@ -18,7 +18,7 @@ use crate::{
     resource::Cgroups,
     source::Objects,
     usage::Observer,
-    volume::{Tokens, Volumes},
+    volume::{Host, Tokens, Volumes, csi::Drivers},
 };
 
 /// One agent's means. Immutable; shared by its workers.
@@ -29,6 +29,8 @@ pub(crate) struct Agent {
     pub(crate) runtime: Arc<dyn Runtime>,
     /// `containerd`: the scheme of container ids.
     pub(crate) runtime_name: String,
+    /// What the runtime can do beyond the usual.
+    pub(crate) features: Features,
     pub(crate) pleg: Pleg,
     pub(crate) images: Images,
     pub(crate) volumes: Volumes,
@@ -49,9 +51,11 @@ impl Agent {
         runtime: Arc<dyn Runtime>,
         pleg: Pleg,
         cgroups: Option<Cgroups>,
+        drivers: Arc<Drivers>,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, RuntimeError> {
         let version = runtime.version().await?;
+        let recorder = EventRecorder::on_host(ctx, "kubelet", &config.name);
         let machine = Machine::look(&config);
         let objects = Objects::new(ctx);
         let host = std::fs::read_to_string(&config.resolv_conf).unwrap_or_default();
@@ -63,17 +67,23 @@ impl Agent {
         Ok(Self {
             client: ctx.client.clone(),
             clock: ctx.clock.clone(),
+            features: runtime.features().await?,
             runtime_name: version.name,
             pleg,
             images: Images::default(),
-            volumes: Volumes::new(
-                objects.clone(),
-                Tokens::new(ctx.client.clone(), ctx.clock.clone()),
-                (machine.milli_cpu, machine.memory),
-            ),
+            volumes: Volumes::new(Host {
+                root: config.root_dir.clone(),
+                node: config.name.clone(),
+                client: ctx.client.clone(),
+                objects: objects.clone(),
+                tokens: Tokens::new(ctx.client.clone(), ctx.clock.clone()),
+                drivers,
+                recorder: recorder.clone(),
+                allocatable: (machine.milli_cpu, machine.memory),
+            }),
             objects,
             cgroups,
-            recorder: EventRecorder::on_host(ctx, "kubelet", &config.name),
+            recorder,
             resolver,
             machine,
             usage: Observer::new(ctx.clock.now()),

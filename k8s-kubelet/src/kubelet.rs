@@ -5,7 +5,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,6 +30,10 @@ use crate::{
     rotation,
     server::{Access, Server},
     source::PodSource,
+    volume::{
+        csi::{Drivers, node_info::NodeInfo, registration},
+        mount,
+    },
 };
 
 /// How often leftovers are looked for.
@@ -78,7 +85,7 @@ impl Kubelet {
     pub async fn run(self) -> Result<(), Error> {
         let Self {
             ctx,
-            config,
+            mut config,
             runtime,
             source,
             server,
@@ -87,6 +94,17 @@ impl Kubelet {
             path: config.root_dir.clone(),
             source,
         })?;
+        // As the mount table names it.
+        if let Ok(real) = config.root_dir.canonicalize() {
+            config.root_dir = real;
+        }
+        if !runtime.is_simulated() {
+            // What is mounted for pods shall be seen by containers, and theirs by the node.
+            mount::share(&config.root_dir).map_err(|source| Error::Root {
+                path: config.root_dir.clone(),
+                source,
+            })?;
+        }
         let cgroups = match &config.cgroup_root {
             Some(root) if !runtime.is_simulated() => Some(Cgroups::detect(root)?),
             _ => None,
@@ -113,8 +131,17 @@ impl Kubelet {
         pleg.relist().await?;
 
         let (events, mut inbox) = mpsc::channel(CAPACITY);
-        let agent =
-            Agent::start(&ctx, config, runtime, pleg.clone(), cgroups, events.clone()).await?;
+        let drivers = Arc::<Drivers>::default();
+        let agent = Agent::start(
+            &ctx,
+            config,
+            runtime,
+            pleg.clone(),
+            cgroups,
+            drivers.clone(),
+            events.clone(),
+        )
+        .await?;
         let agent = Arc::new(agent);
         if let Some(server) = &server {
             server.directory().join(agent.clone());
@@ -128,6 +155,12 @@ impl Kubelet {
         });
         if !agent.runtime.is_simulated() {
             tasks.spawn(rotation::run(agent.clone(), ctx.cancel.child_token()));
+            tasks.spawn(registration::run(
+                agent.config.root_dir.clone(),
+                drivers,
+                NodeInfo::new(agent.client.clone(), &agent.config.name),
+                ctx.cancel.child_token(),
+            ));
             let services = ctx.hub.informer::<Service>();
             let _ = tokio::time::timeout(SERVICES, services.synced()).await;
         }
@@ -140,6 +173,7 @@ impl Kubelet {
             tasks: JoinSet::new(),
             cleaning: HashSet::new(),
             is_synced: false,
+            is_unstaging: Arc::default(),
         };
         let pods = ctx
             .cancel
@@ -181,6 +215,8 @@ struct Loop {
     /// Pods whose leftovers are being removed.
     cleaning: HashSet<String>,
     is_synced: bool,
+    /// Whether devices are being taken from the node.
+    is_unstaging: Arc<AtomicBool>,
 }
 
 impl Loop {
@@ -234,11 +270,26 @@ impl Loop {
         }
     }
 
+    /// Takes devices from the node whose last pod went while that couldn't be done.
+    fn unstage(&mut self) {
+        let agent = self.agent.clone();
+        if !agent.volumes.has_idle() || self.is_unstaging.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (is_unstaging, cancel) = (self.is_unstaging.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            let work = agent.volumes.unstage_idle();
+            cancel.run_until_cancelled(work).await;
+            is_unstaging.store(false, Ordering::Relaxed);
+        });
+    }
+
     /// Removes what nobody works on.
     fn housekeeping(&mut self) {
         if !self.is_synced {
             return;
         }
+        self.unstage();
         let found = self
             .agent
             .pleg

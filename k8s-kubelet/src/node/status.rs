@@ -1,6 +1,6 @@
 //! The status that a node reports. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -15,6 +15,7 @@ use crate::{
     config::NodeConfig,
     cri::{Image, RuntimeCondition, RuntimeError, Version},
     pod::status::second,
+    volume::Device,
 };
 
 /// Images beyond this number are not listed.
@@ -28,6 +29,8 @@ pub(super) struct Facts<'a> {
     pub(super) runtime: &'a Result<Vec<RuntimeCondition>, RuntimeError>,
     pub(super) version: &'a Version,
     pub(super) images: &'a [Image],
+    /// Devices that others attached to the node and that pods use.
+    pub(super) volumes: &'a BTreeSet<Device>,
     /// What was last reported.
     pub(super) base: &'a NodeStatus,
     pub(super) now: Timestamp,
@@ -55,6 +58,7 @@ pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
         }),
         images: Some(images(facts.images)),
         node_info: Some(info),
+        volumes_in_use: Some(facts.volumes.iter().map(Device::unique_name).collect()),
         ..NodeStatus::default()
     }
 }
@@ -87,6 +91,10 @@ pub(super) fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
             // An absent list and an empty one are the same to the API.
             images: status.images.clone().filter(|images| !images.is_empty()),
             node_info: status.node_info.clone(),
+            volumes_in_use: status
+                .volumes_in_use
+                .clone()
+                .filter(|list| !list.is_empty()),
             ..NodeStatus::default()
         }
     };
@@ -233,6 +241,7 @@ mod tests {
             runtime: &runtime,
             version: &Version::default(),
             images: &[],
+            volumes: &BTreeSet::new(),
             base,
             now: Timestamp::from_second(now).unwrap(),
         })

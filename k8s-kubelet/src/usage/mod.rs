@@ -12,7 +12,7 @@ mod summary;
 mod tree;
 
 pub use figure::{
-    Container, Cpu, Disk, Interface, Memory, Network, Node, Pod, PodRef, ProcessCount, Processes,
-    RuntimeDisk, Size, Summary, Volume,
+    ClaimRef, Container, Cpu, Disk, Interface, Memory, Network, Node, Pod, PodRef, ProcessCount,
+    Processes, RuntimeDisk, Size, Summary, Volume,
 };
 pub(crate) use observer::Observer;
