@@ -1,10 +1,12 @@
-//! Compiles the runtime interface's .proto files without protoc.
+//! Compiles the .proto files of the interfaces to runtimes and drivers without protoc.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "proto/cri.proto",
         "proto/containerd_events.proto",
+        "proto/csi.proto",
         "proto/health.proto",
+        "proto/pluginregistration.proto",
     ];
     for file in files {
         println!("cargo:rerun-if-changed={file}");

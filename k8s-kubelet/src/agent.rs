@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use crate::{
     allocation::Allocations,
     config::NodeConfig,
-    cri::{Runtime, RuntimeError},
+    cri::{Features, Runtime, RuntimeError},
     event::Event,
     image::{Collector, Images},
     node::{self, Machine},
@@ -19,7 +19,7 @@ use crate::{
     resource::Cgroups,
     source::Objects,
     usage::Observer,
-    volume::{Tokens, Volumes},
+    volume::{Host, Tokens, Volumes, csi::Drivers},
 };
 
 /// One agent's means. Immutable; shared by its workers.
@@ -30,6 +30,8 @@ pub(crate) struct Agent {
     pub(crate) runtime: Arc<dyn Runtime>,
     /// `containerd`: the scheme of container ids.
     pub(crate) runtime_name: String,
+    /// What the runtime can do beyond the usual.
+    pub(crate) features: Features,
     pub(crate) pleg: Pleg,
     pub(crate) images: Images,
     pub(crate) collector: Collector,
@@ -52,9 +54,11 @@ impl Agent {
         runtime: Arc<dyn Runtime>,
         pleg: Pleg,
         cgroups: Option<Cgroups>,
+        drivers: Arc<Drivers>,
         events: mpsc::Sender<Event>,
     ) -> Result<Self, RuntimeError> {
         let version = runtime.version().await?;
+        let recorder = EventRecorder::on_host(ctx, "kubelet", &config.name);
         let machine = Machine::look(&config);
         let objects = Objects::new(ctx);
         let pods_dir = (!runtime.is_simulated()).then(|| config.root_dir.join("pods"));
@@ -68,19 +72,25 @@ impl Agent {
         Ok(Self {
             client: ctx.client.clone(),
             clock: ctx.clock.clone(),
+            features: runtime.features().await?,
             runtime_name: version.name,
             pleg,
             images: Images::default(),
             collector: Collector::default(),
-            volumes: Volumes::new(
-                objects.clone(),
-                Tokens::new(ctx.client.clone(), ctx.clock.clone()),
-                (machine.milli_cpu, machine.memory),
-            ),
+            volumes: Volumes::new(Host {
+                root: config.root_dir.clone(),
+                node: config.name.clone(),
+                client: ctx.client.clone(),
+                objects: objects.clone(),
+                tokens: Tokens::new(ctx.client.clone(), ctx.clock.clone()),
+                drivers,
+                recorder: recorder.clone(),
+                allocatable: (machine.milli_cpu, machine.memory),
+            }),
             objects,
             cgroups,
             allocations,
-            recorder: EventRecorder::on_host(ctx, "kubelet", &config.name),
+            recorder,
             resolver,
             machine,
             usage: Observer::new(ctx.clock.now()),

@@ -6,7 +6,10 @@
 use std::{
     collections::{HashMap, HashSet},
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,10 @@ use crate::{
     rotation,
     server::{Access, Server},
     source::{Manifests, PodSource, annotation},
+    volume::{
+        csi::{Drivers, node_info::NodeInfo, registration},
+        mount,
+    },
 };
 
 mod static_pod;
@@ -101,6 +108,17 @@ impl Kubelet {
             source,
         })?;
         let thresholds = config.eviction.thresholds()?;
+        // As the mount table names it.
+        if let Ok(real) = config.root_dir.canonicalize() {
+            config.root_dir = real;
+        }
+        if !runtime.is_simulated() {
+            // What is mounted for pods shall be seen by containers, and theirs by the node.
+            mount::share(&config.root_dir).map_err(|source| Error::Root {
+                path: config.root_dir.clone(),
+                source,
+            })?;
+        }
         let cgroups = match &config.cgroup_root {
             Some(root) if !runtime.is_simulated() => Some(Cgroups::detect(root)?),
             _ => None,
@@ -127,8 +145,17 @@ impl Kubelet {
         pleg.relist().await?;
 
         let (events, mut inbox) = mpsc::channel(CAPACITY);
-        let agent =
-            Agent::start(&ctx, config, runtime, pleg.clone(), cgroups, events.clone()).await?;
+        let drivers = Arc::<Drivers>::default();
+        let agent = Agent::start(
+            &ctx,
+            config,
+            runtime,
+            pleg.clone(),
+            cgroups,
+            drivers.clone(),
+            events.clone(),
+        )
+        .await?;
         let agent = Arc::new(agent);
         if let Some(server) = &server {
             server.directory().join(agent.clone());
@@ -145,6 +172,12 @@ impl Kubelet {
             let cancel = ctx.cancel.child_token();
             tasks.spawn(eviction::run(agent.clone(), thresholds, cancel));
             tasks.spawn(image::collect(agent.clone(), ctx.cancel.child_token()));
+            tasks.spawn(registration::run(
+                agent.config.root_dir.clone(),
+                drivers,
+                NodeInfo::new(agent.client.clone(), &agent.config.name),
+                ctx.cancel.child_token(),
+            ));
             let services = ctx.hub.informer::<Service>();
             let _ = tokio::time::timeout(SERVICES, services.synced()).await;
         }
@@ -158,6 +191,7 @@ impl Kubelet {
             cleaning: HashSet::new(),
             early: Some(Vec::new()),
             statics: Statics::new(agent.config.static_pod_path.is_none()),
+            is_unstaging: Arc::default(),
         };
         // Static pods don't wait for the API.
         if let Some(path) = agent.config.static_pod_path.clone() {
@@ -215,6 +249,8 @@ struct Loop {
     /// Pods that were there when the agent started, until all are known; they are taken in the order of their making.
     early: Option<Vec<Arc<Pod>>>,
     statics: Statics,
+    /// Whether devices are being taken from the node.
+    is_unstaging: Arc<AtomicBool>,
 }
 
 impl Loop {
@@ -313,11 +349,26 @@ impl Loop {
         }
     }
 
+    /// Takes devices from the node whose last pod went while that couldn't be done.
+    fn unstage(&mut self) {
+        let agent = self.agent.clone();
+        if !agent.volumes.has_idle() || self.is_unstaging.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (is_unstaging, cancel) = (self.is_unstaging.clone(), self.cancel.clone());
+        self.tasks.spawn(async move {
+            let work = agent.volumes.unstage_idle();
+            cancel.run_until_cancelled(work).await;
+            is_unstaging.store(false, Ordering::Relaxed);
+        });
+    }
+
     /// Removes what nobody works on.
     fn housekeeping(&mut self) {
         if self.early.is_some() || !self.statics.is_known {
             return;
         }
+        self.unstage();
         let found = self
             .agent
             .pleg

@@ -18,6 +18,7 @@ pub mod probe;
 pub mod resource;
 mod rotation;
 pub mod server;
+mod socket;
 pub mod source;
 pub mod spdy;
 mod teardown;

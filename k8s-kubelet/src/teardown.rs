@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use crate::{
-    config::NodeConfig, cri::Runtime, error::Error, pod::cleanup, resource::Cgroups, volume::mount,
+    config::NodeConfig,
+    cri::Runtime,
+    error::Error,
+    pod::cleanup,
+    resource::Cgroups,
+    volume::{VolumeError, mount},
 };
 
 /// Ends and removes all pods of the runtime, then the node's volumes, logs and cgroups: everything
@@ -16,8 +21,14 @@ pub async fn teardown(config: &NodeConfig, runtime: &dyn Runtime) -> Result<(), 
     if runtime.is_simulated() {
         return Ok(());
     }
-    for dir in [config.root_dir.join("pods"), config.logs()] {
-        mount::remove(&dir).map_err(|error| Error::Teardown(error.to_string()))?;
+    let failed = |error: VolumeError| Error::Teardown(error.to_string());
+    for dir in ["pods", "plugins", "plugins_registry"] {
+        mount::remove(&config.root_dir.join(dir)).map_err(failed)?;
+    }
+    mount::remove(&config.logs()).map_err(failed)?;
+    // The agent has mounted it on itself.
+    if let Ok(root) = config.root_dir.canonicalize() {
+        mount::detach(&root).map_err(failed)?;
     }
     if let Some(root) = &config.cgroup_root {
         Cgroups::detect(root)?.teardown()?;

@@ -1,24 +1,16 @@
 //! A container runtime behind a unix socket.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use futures::{StreamExt, stream::BoxStream};
-use hyper_util::rt::TokioIo;
 use prost::Message;
-use tokio::{net::UnixStream, time::Instant};
-use tonic::{
-    Request,
-    transport::{Channel, Endpoint, Uri},
-};
+use tokio::time::Instant;
+use tonic::{Request, transport::Channel};
 
 use super::{
-    Change, Changes, Container, ExecOutput, Image, ImageDisk, PodUsage, Runtime, RuntimeCondition,
-    RuntimeError, Sandbox, StreamServer, Streams, Version,
+    Change, Changes, Container, ExecOutput, Features, Image, ImageDisk, PodUsage, Runtime,
+    RuntimeCondition, RuntimeError, Sandbox, StreamServer, Streams, Version,
     api::{
         self, image_service_client::ImageServiceClient,
         runtime_service_client::RuntimeServiceClient,
@@ -26,6 +18,7 @@ use super::{
     containerd::{SubscribeRequest, TaskExit, events_client::EventsClient},
     label, usage,
 };
+use crate::socket;
 
 /// Calls that only look or set up are expected to answer within this time.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -49,7 +42,7 @@ impl CriRuntime {
     /// it takes calls, and gets some seconds. The connection is made anew whenever the runtime restarts.
     pub async fn connect(socket: impl AsRef<Path>) -> Result<Self, RuntimeError> {
         let socket = socket.as_ref().to_owned();
-        let runtime = Self::on(channel(socket.clone()));
+        let runtime = Self::on(socket::channel(socket.clone()));
         let deadline = Instant::now() + START;
         loop {
             match runtime.version().await {
@@ -86,15 +79,6 @@ impl CriRuntime {
     }
 }
 
-fn channel(socket: PathBuf) -> Channel {
-    // The address is never dialled: the connector goes to the socket.
-    let endpoint = Endpoint::from_static("http://localhost");
-    endpoint.connect_with_connector_lazy(tower::service_fn(move |_: Uri| {
-        let socket = socket.clone();
-        async move { UnixStream::connect(socket).await.map(TokioIo::new) }
-    }))
-}
-
 /// A request that gives up after the usual time.
 fn request<T>(message: T) -> Request<T> {
     request_within(message, TIMEOUT)
@@ -128,6 +112,19 @@ impl Runtime for CriRuntime {
         Ok(Version {
             name: answer.runtime_name,
             version: answer.runtime_version,
+        })
+    }
+
+    async fn features(&self) -> Result<Features, RuntimeError> {
+        let message = api::StatusRequest::default();
+        let answer = self.runtime().status(request(message)).await?.into_inner();
+        let handlers = answer.runtime_handlers;
+        // The one that pods get unless they name another.
+        let usual = handlers.into_iter().find(|handler| handler.name.is_empty());
+        let features = usual.and_then(|handler| handler.features);
+        Ok(Features {
+            recursive_read_only: features.is_some_and(|it| it.recursive_read_only_mounts),
+            image_volumes: self.version().await?.mounts_images(),
         })
     }
 

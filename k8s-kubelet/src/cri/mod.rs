@@ -30,6 +30,7 @@ pub use client::CriRuntime;
 pub use error::RuntimeError;
 pub use observed::{Container, ContainerState, Image, Sandbox};
 pub use runtime::{
-    Change, Changes, ExecOutput, Runtime, RuntimeCondition, StreamServer, Streams, Version,
+    Change, Changes, ExecOutput, Features, Runtime, RuntimeCondition, StreamServer, Streams,
+    Version,
 };
 pub use usage::{ContainerUsage, ImageDisk, PodUsage};

@@ -18,6 +18,31 @@ pub struct Version {
     pub version: String,
 }
 
+/// What not every runtime can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Forbids writing to what is mounted below a mount, too.
+    pub recursive_read_only: bool,
+    /// Mounts images as volumes.
+    pub image_volumes: bool,
+}
+
+impl Version {
+    /// Whether images can be mounted as volumes: runtimes don't say, and those that can't overlook
+    /// that they are asked to.
+    pub(super) fn mounts_images(&self) -> bool {
+        let version = self.version.trim_start_matches('v');
+        let mut numbers = version.split(|letter: char| !letter.is_ascii_digit());
+        let mut number = || numbers.next().and_then(|text| text.parse::<u32>().ok());
+        let version = (number().unwrap_or_default(), number().unwrap_or_default());
+        match self.name.as_str() {
+            "containerd" => version >= (2, 1),
+            "cri-o" => version >= (1, 31),
+            _ => true,
+        }
+    }
+}
+
 /// Whether some part of the runtime works, such as `RuntimeReady` or `NetworkReady`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuntimeCondition {
@@ -87,6 +112,8 @@ pub trait Runtime: Send + Sync + 'static {
     }
     /// Name and version.
     async fn version(&self) -> Result<Version, RuntimeError>;
+    /// What it can do that others can't.
+    async fn features(&self) -> Result<Features, RuntimeError>;
     /// What works and what doesn't.
     async fn conditions(&self) -> Result<Vec<RuntimeCondition>, RuntimeError>;
     /// Tells the runtime the range that pod addresses come from.
@@ -175,4 +202,26 @@ pub trait Runtime: Send + Sync + 'static {
     ) -> Result<String, RuntimeError>;
     /// Removes an image. Idempotent.
     async fn remove_image(&self, id: &str) -> Result<(), RuntimeError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_tells_whether_images_can_be_volumes() {
+        for (name, version, can) in [
+            ("containerd", "1.6.20~ds1", false),
+            ("containerd", "v2.0.5", false),
+            ("containerd", "2.1.0-rc.0", true),
+            ("cri-o", "1.30.2", false),
+            ("cri-o", "1.34.0", true),
+        ] {
+            let version = Version {
+                name: name.into(),
+                version: version.into(),
+            };
+            assert_eq!(version.mounts_images(), can, "{version:?}");
+        }
+    }
 }

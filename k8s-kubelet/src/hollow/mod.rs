@@ -19,8 +19,8 @@ use k8s_runtime::{Clock, SystemClock};
 use tokio::{io::DuplexStream, sync::Notify, time::Instant};
 
 use crate::cri::{
-    Change, Changes, Container, ExecOutput, Image, ImageDisk, PodUsage, Runtime, RuntimeCondition,
-    RuntimeError, Sandbox, StreamServer, Streams, Version,
+    Change, Changes, Container, ExecOutput, Features, Image, ImageDisk, PodUsage, Runtime,
+    RuntimeCondition, RuntimeError, Sandbox, StreamServer, Streams, Version,
     api::{self, ContainerConfig, PodSandboxConfig},
     label,
 };
@@ -185,6 +185,14 @@ impl Runtime for HollowRuntime {
         Ok(Version {
             name: "hollow".into(),
             version: env!("CARGO_PKG_VERSION").into(),
+        })
+    }
+
+    async fn features(&self) -> Result<Features, RuntimeError> {
+        // Nothing is easier than to pretend.
+        Ok(Features {
+            recursive_read_only: true,
+            image_volumes: true,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Keeping the node's object true: registration, status, lease.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::{
     coordination::v1::Lease,
@@ -17,7 +17,11 @@ use super::{
     lease, register,
     status::{self, Facts},
 };
-use crate::{agent::Agent, cri::Version};
+use crate::{
+    agent::Agent,
+    cri::Version,
+    volume::{Device, csi::node_info::NodeInfo},
+};
 
 /// How soon a node that isn't ready, or couldn't be reported, is looked at again.
 const IMPATIENCE: Duration = Duration::from_millis(100);
@@ -63,18 +67,24 @@ impl Reporter {
 
     async fn report_one_life(&self) -> Result<(), kube::Error> {
         let config = &self.agent.config;
-        let first = self.look(&NodeStatus::default()).await;
+        let in_use = self.agent.volumes.in_use();
+        let first = self.look(&NodeStatus::default(), &in_use).await;
         let node = register::register(&self.nodes, config, first).await?;
         let uid = node.metadata.uid.clone().unwrap_or_default();
         self.agent.allocations.set_node(Arc::new(node.clone()));
         let mut base = node.status.unwrap_or_default();
+        if !self.agent.runtime.is_simulated() {
+            let drivers = NodeInfo::new(self.agent.client.clone(), &config.name);
+            drivers.publish().await?;
+        }
         let mut reported = Instant::now();
         let mut next_lease = Instant::now();
         // Nodes of one process take turns.
         let mut next_status = Instant::now();
         loop {
             if next_status <= Instant::now() {
-                let new = self.look(&base).await;
+                let in_use = self.agent.volumes.in_use();
+                let new = self.look(&base, &in_use).await;
                 let is_due = reported.elapsed() >= config.status_report_interval;
                 if is_due || status::differs(&base, &new) {
                     let change = serde_json::json!({"status": new});
@@ -90,6 +100,7 @@ impl Reporter {
                     }
                     reported = Instant::now();
                 }
+                self.agent.volumes.reported(in_use);
                 let pause = if status::is_ready(&new) {
                     config.status_interval
                 } else {
@@ -101,11 +112,15 @@ impl Reporter {
                 lease::renew(&self.leases, &config.name, &uid, self.agent.now()).await?;
                 next_lease = Instant::now() + config.lease_interval;
             }
-            tokio::time::sleep_until(next_status.min(next_lease)).await;
+            tokio::select! {
+                () = tokio::time::sleep_until(next_status.min(next_lease)) => {}
+                // Whoever waits for it to be told can't go on.
+                () = self.agent.volumes.use_changed() => next_status = Instant::now(),
+            }
         }
     }
 
-    async fn look(&self, base: &NodeStatus) -> NodeStatus {
+    async fn look(&self, base: &NodeStatus, in_use: &BTreeSet<Device>) -> NodeStatus {
         let runtime = &self.agent.runtime;
         let version = runtime.version().await.unwrap_or_else(|_| Version {
             name: self.agent.runtime_name.clone(),
@@ -117,6 +132,7 @@ impl Reporter {
             port: self.port,
             runtime: &runtime.conditions().await,
             version: &version,
+            volumes: in_use,
             images: &runtime.images().await.unwrap_or_default(),
             pressures: &self.agent.allocations.pressures(),
             base,

@@ -1,6 +1,6 @@
 //! The status that a node reports. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use k8s_openapi::{
@@ -16,6 +16,7 @@ use crate::{
     cri::{Image, RuntimeCondition, RuntimeError, Version},
     eviction::{Pressure, Pressures},
     pod::status::second,
+    volume::Device,
 };
 
 /// Images beyond this number are not listed.
@@ -31,6 +32,8 @@ pub(super) struct Facts<'a> {
     pub(super) images: &'a [Image],
     /// What the node is short of.
     pub(super) pressures: &'a Pressures,
+    /// Devices that others attached to the node and that pods use.
+    pub(super) volumes: &'a BTreeSet<Device>,
     /// What was last reported.
     pub(super) base: &'a NodeStatus,
     pub(super) now: Timestamp,
@@ -59,6 +62,7 @@ pub(super) fn status(facts: &Facts<'_>) -> NodeStatus {
         }),
         images: Some(images(facts.images)),
         node_info: Some(info),
+        volumes_in_use: Some(facts.volumes.iter().map(Device::unique_name).collect()),
         ..NodeStatus::default()
     }
 }
@@ -91,6 +95,10 @@ pub(super) fn differs(old: &NodeStatus, new: &NodeStatus) -> bool {
             // An absent list and an empty one are the same to the API.
             images: status.images.clone().filter(|images| !images.is_empty()),
             node_info: status.node_info.clone(),
+            volumes_in_use: status
+                .volumes_in_use
+                .clone()
+                .filter(|list| !list.is_empty()),
             ..NodeStatus::default()
         }
     };
@@ -254,6 +262,7 @@ mod tests {
                 .into_iter()
                 .filter(|_| now >= 100)
                 .collect(),
+            volumes: &BTreeSet::new(),
             base,
             now: Timestamp::from_second(now).unwrap(),
         })

@@ -7,7 +7,7 @@ use crate::{
     agent::Agent,
     cri::{ContainerState, Runtime, RuntimeError},
     pleg::PodView,
-    volume::{VolumeError, Volumes, mount},
+    volume::{VolumeError, mount},
 };
 use k8s_openapi::api::core::v1::Pod;
 
@@ -51,7 +51,7 @@ pub(crate) async fn runtime_part(
 pub(crate) async fn leftover(agent: &Agent, uid: &str) -> Result<(), CleanupError> {
     let view = agent.pleg.refresh(uid).await?;
     runtime_part(&*agent.runtime, &view, GRACE).await?;
-    host_part(agent, uid)?;
+    host_part(agent, uid).await?;
     if !agent.runtime.is_simulated() {
         let logs = std::fs::read_dir(agent.config.logs())
             .into_iter()
@@ -74,7 +74,7 @@ pub(crate) async fn leftover(agent: &Agent, uid: &str) -> Result<(), CleanupErro
 pub(crate) async fn ended(agent: &Agent, pod: &Pod) -> Result<(), CleanupError> {
     let view = agent.pleg.refresh(uid(pod)).await?;
     runtime_part(&*agent.runtime, &view, GRACE).await?;
-    host_part(agent, uid(pod))?;
+    host_part(agent, uid(pod)).await?;
     if !agent.runtime.is_simulated() {
         let (namespace, name) = names(pod);
         mount::remove(&agent.config.pod_logs(namespace, name, uid(pod)))?;
@@ -102,12 +102,12 @@ pub(crate) async fn dead_containers(agent: &Agent) {
     }
 }
 
-fn host_part(agent: &Agent, uid: &str) -> Result<(), CleanupError> {
+async fn host_part(agent: &Agent, uid: &str) -> Result<(), CleanupError> {
     if agent.runtime.is_simulated() {
         return Ok(());
     }
     let dir = agent.config.pod_dir(uid);
-    Volumes::tear_down(&dir)?;
+    agent.volumes.tear_down(uid).await?;
     mount::remove(&dir)?;
     if let Some(groups) = &agent.cgroups {
         for (_, group) in groups.pods().into_iter().filter(|(known, _)| known == uid) {

@@ -1,7 +1,10 @@
 //! What the runtime is told about a container. Pure, once volumes are mounted and the environment's
 //! objects fetched.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 
@@ -10,13 +13,13 @@ use crate::{
     cri::{
         Image,
         api::{
-            ContainerConfig, ContainerMetadata, ImageSpec, KeyValue, LinuxContainerConfig, Mount,
-            MountPropagation,
+            ContainerConfig, ContainerMetadata, Device, ImageSpec, KeyValue, LinuxContainerConfig,
+            Mount, MountPropagation,
         },
         label,
     },
     resource::limit,
-    volume::{Mounted, sub_path},
+    volume::Mounted,
 };
 
 /// Where containers write their last words unless they say otherwise.
@@ -31,6 +34,10 @@ pub(crate) struct Parts<'a> {
     pub(crate) image: &'a Image,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) mounted: &'a Mounted,
+    /// Where the parts of volumes are bound that the container wants, by its mounts' places.
+    pub(crate) parts: BTreeMap<usize, PathBuf>,
+    /// What the runtime has of the images that volumes show, by reference.
+    pub(crate) images: &'a BTreeMap<String, String>,
     /// The runtime's id of the container whose processes this one is to see.
     pub(crate) target: Option<String>,
     /// The pod's /etc/hosts on the node.
@@ -38,6 +45,8 @@ pub(crate) struct Parts<'a> {
     /// Where on the node the last words go.
     pub(crate) last_words: &'a Path,
     pub(crate) seccomp_root: &'a Path,
+    /// Whether the runtime can forbid writing to what is mounted below a mount, too.
+    pub(crate) can_recursive_read_only: bool,
     /// The node's memory in bytes.
     pub(crate) memory: i64,
 }
@@ -60,7 +69,7 @@ pub(crate) fn config(container: &Container, parts: Parts<'_>) -> Result<Containe
     if let Some(target) = &parts.target {
         security::join(&mut security, target);
     }
-    let mounts = mounts(container, &parts, &lookup)?;
+    let mounts = mounts(container, &parts)?;
     Ok(ContainerConfig {
         metadata: Some(ContainerMetadata {
             name: container.name.clone(),
@@ -75,7 +84,7 @@ pub(crate) fn config(container: &Container, parts: Parts<'_>) -> Result<Containe
         args: expanded(&container.args),
         working_dir: container.working_dir.clone().unwrap_or_default(),
         mounts,
-        devices: Vec::new(),
+        devices: devices(container, parts.mounted)?,
         labels: label::container_labels(parts.pod, container),
         annotations: annotations(container, parts.spec, count),
         log_path: format!("{}/{count}.log", container.name),
@@ -133,13 +142,9 @@ fn restart_policy<'a>(container: &'a Container, spec: &'a PodSpec) -> &'a str {
     }
 }
 
-fn mounts(
-    container: &Container,
-    parts: &Parts<'_>,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Mount>, String> {
+fn mounts(container: &Container, parts: &Parts<'_>) -> Result<Vec<Mount>, String> {
     let mut mounts = Vec::new();
-    for wanted in container.volume_mounts.iter().flatten() {
+    for (index, wanted) in container.volume_mounts.iter().flatten().enumerate() {
         let missing = || {
             format!(
                 "cannot find volume \"{}\" to mount into container \"{}\"",
@@ -147,29 +152,40 @@ fn mounts(
             )
         };
         let volume = parts.mounted.get(&wanted.name).ok_or_else(missing)?;
-        let part = match (&wanted.sub_path, &wanted.sub_path_expr) {
-            (Some(part), _) if !part.is_empty() => Some(part.clone()),
-            (_, Some(text)) if !text.is_empty() => Some(env::expand(text, lookup)),
-            _ => None,
-        };
-        let path = match part {
-            Some(part) => sub_path(volume, &part).map_err(|error| {
-                format!(
-                    "failed to prepare subPath for volumeMount \"{}\" of container \"{}\": {error}",
-                    wanted.name, container.name
-                )
-            })?,
-            None => volume.clone(),
-        };
+        let path = parts.parts.get(&index).unwrap_or(&volume.path);
         let propagation = match wanted.mount_propagation.as_deref() {
             Some("HostToContainer") => MountPropagation::PropagationHostToContainer,
             Some("Bidirectional") => MountPropagation::PropagationBidirectional,
             _ => MountPropagation::PropagationPrivate,
         };
+        let image = volume.image.as_ref().map(|reference| ImageSpec {
+            image: parts.images.get(reference).cloned().unwrap_or_default(),
+            user_specified_image: reference.clone(),
+            ..ImageSpec::default()
+        });
+        let is_read_only = wanted.read_only == Some(true) || volume.is_read_only;
+        let recursive = wanted.recursive_read_only.as_deref();
+        if recursive == Some("Enabled") && !parts.can_recursive_read_only {
+            return Err(format!(
+                "failed to resolve recursive read-only mode: volume \"{}\" requested recursive read-only mode, \
+                 but it is not supported by the runtime",
+                wanted.name
+            ));
+        }
+        let image_sub_path = match image {
+            Some(_) => wanted.sub_path.clone().unwrap_or_default(),
+            None => String::new(),
+        };
         mounts.push(Mount {
-            readonly: wanted.read_only == Some(true),
+            readonly: is_read_only,
+            recursive_read_only: is_read_only
+                && parts.can_recursive_read_only
+                && matches!(recursive, Some("Enabled" | "IfPossible")),
             propagation: propagation.into(),
-            ..bind(&path, &wanted.mount_path)
+            selinux_relabel: volume.is_managed,
+            image,
+            image_sub_path,
+            ..bind(path, &wanted.mount_path)
         });
     }
     let is_taken = |path: &str| {
@@ -187,6 +203,59 @@ fn mounts(
         mounts.push(bind(parts.last_words, last_words));
     }
     Ok(mounts)
+}
+
+/// The parts of volumes that a container wants, by its mounts' places: the volume and the path in it.
+pub(crate) fn parts(
+    container: &Container,
+    env: &[(String, String)],
+) -> Result<BTreeMap<usize, (String, String)>, String> {
+    let mut parts = BTreeMap::new();
+    for (index, wanted) in container.volume_mounts.iter().flatten().enumerate() {
+        let part = match (&wanted.sub_path, &wanted.sub_path_expr) {
+            (Some(part), _) if !part.is_empty() => part.clone(),
+            (_, Some(text)) if !text.is_empty() => expand_all(text, env)?,
+            _ => continue,
+        };
+        parts.insert(index, (wanted.name.clone(), part));
+    }
+    Ok(parts)
+}
+
+/// A path names what exists: a variable that doesn't is no part of it.
+fn expand_all(text: &str, env: &[(String, String)]) -> Result<String, String> {
+    let missing = std::cell::RefCell::new(None);
+    let expanded = env::expand(text, |name| {
+        let found = env.iter().find(|(known, _)| known == name);
+        if found.is_none() {
+            *missing.borrow_mut() = Some(name.to_owned());
+        }
+        found.map(|(_, value)| value.clone())
+    });
+    match missing.into_inner() {
+        Some(name) => Err(format!("missing value for {name:?}")),
+        None => Ok(expanded),
+    }
+}
+
+/// The volumes that the container gets as devices.
+fn devices(container: &Container, mounted: &Mounted) -> Result<Vec<Device>, String> {
+    let wanted = container.volume_devices.iter().flatten();
+    wanted
+        .map(|wanted| {
+            let volume = mounted.get(&wanted.name).ok_or_else(|| {
+                format!(
+                    "cannot find volume \"{}\" to pass into container \"{}\"",
+                    wanted.name, container.name
+                )
+            })?;
+            Ok(Device {
+                container_path: wanted.device_path.clone(),
+                host_path: volume.path.to_string_lossy().into_owned(),
+                permissions: if volume.is_read_only { "r" } else { "mrw" }.to_owned(),
+            })
+        })
+        .collect()
 }
 
 fn bind(host: &Path, container: &str) -> Mount {

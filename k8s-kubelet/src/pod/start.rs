@@ -1,6 +1,6 @@
 //! Starting one container: its image, its environment, its configuration, its hook.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, Pod, PodSpec, Secret, Service};
 
@@ -19,7 +19,7 @@ use crate::{
     image::Pull,
     probe,
     source::{References, SourceError},
-    volume::Mounted,
+    volume::{Mounted, MountedVolume, bind_parts},
 };
 
 /// How long a hook after the start may take.
@@ -56,11 +56,14 @@ impl Syncer {
             Some(image) => image?,
             None => return Err(Reason::new("ContainerCreating", "")),
         };
+        let images = self.image_volumes(container, mounted, spec, &pull).await?;
         let fail = |reason: &str, message: String| {
             agent.warning(about.clone(), "Failed", format!("Error: {message}"));
             Reason::new(reason, message)
         };
-        let config = self.configure(pod, spec, start, &image, mounted).await;
+        let config = self
+            .configure(pod, spec, start, &image, mounted, &images)
+            .await;
         let config = config.map_err(|message| fail("CreateContainerConfigError", message))?;
         let runtime = &agent.runtime;
         let created = runtime.create_container(sandbox_id, &config, sandbox).await;
@@ -84,6 +87,7 @@ impl Syncer {
         start: &Start<'_>,
         image: &Image,
         mounted: &Mounted,
+        images: &BTreeMap<String, String>,
     ) -> Result<ContainerConfig, String> {
         let agent = &self.agent;
         let container = start.container;
@@ -91,8 +95,11 @@ impl Syncer {
         let last_words = last_words::path(&dir, &container.name, start.restart_count);
         let is_simulated = agent.runtime.is_simulated();
         let mut env = Vec::new();
+        let mut bound = BTreeMap::new();
         if !is_simulated {
             env = self.environment(pod, spec, container).await?;
+            let parts = container::parts(container, &env)?;
+            bound = bind_parts(mounted, &parts, &dir, &container.name)?;
             make_last_words(&last_words)
                 .map_err(|error| format!("{}: {error}", last_words.display()))?;
             let log = agent
@@ -110,8 +117,9 @@ impl Syncer {
                     .iter()
                     .flatten()
                     .map(|mount| mount.name.clone());
+                let nothing = || MountedVolume::managed(Path::new("/"));
                 simulated = Mounted::new();
-                simulated.extend(names.map(|name| (name, PathBuf::from("/"))));
+                simulated.extend(names.map(|name| (name, nothing())));
                 &simulated
             }
             false => mounted,
@@ -126,12 +134,51 @@ impl Syncer {
             image,
             env,
             mounted,
+            parts: bound,
+            images,
+            can_recursive_read_only: agent.features.recursive_read_only,
             hosts: &self.hosts_path(pod),
             last_words: &last_words,
             seccomp_root: &agent.config.root_dir.join("seccomp"),
             memory: agent.machine.memory,
         };
         container::config(container, parts)
+    }
+
+    /// Has the images fetched that volumes of the container show; returns the runtime's names of them.
+    async fn image_volumes(
+        &self,
+        container: &Container,
+        mounted: &Mounted,
+        spec: &PodSpec,
+        pull: &Pull<'_>,
+    ) -> Result<BTreeMap<String, String>, Reason> {
+        let mut images = BTreeMap::new();
+        for mount in container.volume_mounts.iter().flatten() {
+            let volume = mounted.get(&mount.name);
+            let Some(reference) = volume.and_then(|volume| volume.image.clone()) else {
+                continue;
+            };
+            if !self.agent.features.image_volumes {
+                let message = "ImageVolumeMountFailed: image volumes are not supported by this container runtime";
+                return Err(Reason::new("CreateContainerError", message));
+            }
+            let mut volumes = spec.volumes.iter().flatten();
+            let source = volumes.find(|volume| volume.name == mount.name);
+            let source = source.and_then(|volume| volume.image.as_ref());
+            let wanted = Container {
+                image: Some(reference.clone()),
+                image_pull_policy: source.and_then(|source| source.pull_policy.clone()),
+                ..Container::default()
+            };
+            let image = self.agent.images.ensure(&wanted, pull);
+            let image = self.mailbox.stop.run_until_cancelled(image).await;
+            let Some(image) = image else {
+                return Err(Reason::new("ContainerCreating", ""));
+            };
+            images.insert(reference, image?.id);
+        }
+        Ok(images)
     }
 
     /// The running container that an ephemeral one is to look into.

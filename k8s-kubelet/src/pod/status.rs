@@ -74,6 +74,8 @@ pub(crate) struct Facts<'a> {
     pub host_ips: &'a [String],
     /// `containerd` or another scheme for container ids.
     pub runtime: &'a str,
+    /// Whether the runtime can forbid writing to what is mounted below a mount, too.
+    pub can_recursive_read_only: bool,
     /// Whether the agent is ending the pod, or it has ended.
     pub is_ending: bool,
     /// Why the agent failed the pod, if it did.

@@ -21,7 +21,7 @@ use crate::{
     cri::{RuntimeError, api::PodSandboxConfig},
     probe::{self, Fatal},
     resource::limit,
-    volume::{Mounted, Volumes},
+    volume::{Failure, Mounted},
 };
 
 /// Takes one pod's steps.
@@ -171,15 +171,13 @@ impl Syncer {
                     Unfinished
                 })?;
         }
-        let dir = self.agent.config.pod_dir(uid(pod));
-        match self.agent.volumes.set_up(pod, &dir).await {
+        match self.agent.volumes.set_up(pod).await {
             Ok(mounted) => {
                 self.mounted = Some(mounted.clone());
                 Ok(mounted)
             }
-            Err((volume, error)) => {
-                let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {error}");
-                self.agent.warning(about(), "FailedMount", message);
+            Err(Failure { reason, message }) => {
+                self.agent.warning(about(), reason, message);
                 Err(Unfinished)
             }
         }
@@ -287,22 +285,20 @@ impl Syncer {
 
     /// Brings the volumes up to date that follow the API.
     pub(super) async fn update_volumes(&self, pod: &Pod) {
-        let dir = self.agent.config.pod_dir(uid(pod));
-        if let Err((volume, error)) = self.agent.volumes.update(pod, &dir).await {
-            let message = format!("MountVolume.SetUp failed for volume \"{volume}\" : {error}");
+        if let Err(Failure { reason, message }) = self.agent.volumes.update(pod).await {
             self.agent
-                .warning(k8s_runtime::reference(pod), "FailedMount", message);
+                .warning(k8s_runtime::reference(pod), reason, message);
         }
     }
 
     /// Takes the pod's volumes and group away, after its containers are gone.
-    pub(super) fn release(&mut self, pod: &Pod) -> Result<(), String> {
+    pub(super) async fn release(&mut self, pod: &Pod) -> Result<(), String> {
         if self.agent.runtime.is_simulated() {
             return Ok(());
         }
         self.mounted = None;
-        let dir = self.agent.config.pod_dir(uid(pod));
-        Volumes::tear_down(&dir).map_err(|error| error.to_string())?;
+        let torn_down = self.agent.volumes.tear_down(uid(pod)).await;
+        torn_down.map_err(|error| error.to_string())?;
         if let (Some(groups), Some(group)) = (&self.agent.cgroups, self.agent.cgroup(pod)) {
             groups.remove(&group).map_err(|error| error.to_string())?;
         }

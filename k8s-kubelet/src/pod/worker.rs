@@ -390,6 +390,7 @@ impl Worker {
             disruption: self.disruption(),
             host_ips: &self.agent.host_ips(),
             runtime: &self.agent.runtime_name,
+            can_recursive_read_only: self.agent.features.recursive_read_only,
             is_ending,
             failure: self.failure.as_ref(),
             now: self.agent.now(),
@@ -549,7 +550,7 @@ impl Worker {
     async fn release(&mut self) {
         for wait in [0, 20, 50, 100, 300, 1000, 2000] {
             tokio::time::sleep(Duration::from_millis(wait)).await;
-            match self.syncer.release(&self.pod.clone()) {
+            match self.syncer.release(&self.pod.clone()).await {
                 Ok(()) => return,
                 Err(error) => tracing::debug!(error, "volumes or group stay for now"),
             }

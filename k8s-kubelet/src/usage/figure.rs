@@ -232,11 +232,23 @@ pub struct Disk {
     pub inodes_used: Option<u64>,
 }
 
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ClaimRef {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+}
+
 /// A volume that holds files of its pod's own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Volume {
     /// Its name in the pod's spec.
     pub name: String,
+    /// The claim that the pod names.
+    #[serde(rename = "pvcRef", skip_serializing_if = "Option::is_none")]
+    pub claim: Option<ClaimRef>,
     /// What it takes.
     #[serde(flatten)]
     pub disk: Disk,

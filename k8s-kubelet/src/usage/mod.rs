@@ -13,8 +13,8 @@ mod summary;
 mod tree;
 
 pub use figure::{
-    Container, Cpu, Disk, Interface, Memory, Network, Node, Pod, PodRef, ProcessCount, Processes,
-    RuntimeDisk, Size, Summary, Volume,
+    ClaimRef, Container, Cpu, Disk, Interface, Memory, Network, Node, Pod, PodRef, ProcessCount,
+    Processes, RuntimeDisk, Size, Summary, Volume,
 };
 pub(crate) use headroom::Headroom;
 pub(crate) use observer::Observer;

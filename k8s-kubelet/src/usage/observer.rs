@@ -59,6 +59,11 @@ impl Observer {
             processes: machine::processes(now),
         };
         // Walking directories takes its time.
+        let mut claims = HashMap::new();
+        for pod in &pods {
+            let usage = agent.volumes.usage(pod).await;
+            claims.insert(pod.metadata.uid.clone().unwrap_or_default(), usage);
+        }
         let agent = agent.clone();
         let pods = tokio::task::spawn_blocking(move || {
             let pods: HashMap<_, _> = pods
@@ -69,7 +74,10 @@ impl Observer {
                 .into_iter()
                 .filter_map(|used| Some((pods.get(&used.uid)?.clone(), used)));
             known
-                .map(|(pod, used)| look_at(&agent, pod, used))
+                .map(|(pod, used)| PodFacts {
+                    claims: claims.remove(&used.uid).unwrap_or_default(),
+                    ..look_at(&agent, pod, used)
+                })
                 .collect::<Vec<_>>()
         });
         let pods = pods
@@ -96,7 +104,7 @@ fn look_at(agent: &Agent, pod: Arc<Pod>, used: PodUsage) -> PodFacts {
         let size = tree::size(&logs.join(&container.name));
         (container.name.clone(), size)
     });
-    let places = agent.volumes.places(&pod, &agent.config.pod_dir(&used.uid));
+    let places = agent.volumes.places(&pod);
     let volumes = places.into_iter().map(|(name, dir)| VolumeFacts {
         name,
         size: tree::size(&dir),
@@ -107,6 +115,7 @@ fn look_at(agent: &Agent, pod: Arc<Pod>, used: PodUsage) -> PodFacts {
         group: group.and_then(|(groups, group)| groups.usage(&group)),
         view: agent.pleg.view(&used.uid),
         logs: logs.filter(|(_, size)| size.inodes > 0).collect(),
+        claims: Vec::new(),
         volumes: volumes.filter(|volume| volume.size.inodes > 0).collect(),
         pod,
         used,

@@ -7,13 +7,14 @@ use k8s_apimachinery::quantity::Quantity;
 use k8s_openapi::api::core::v1::Pod;
 
 use super::figure::{
-    self, Container, Cpu, Disk, Memory, Network, Node, PodRef, ProcessCount, Processes,
+    self, ClaimRef, Container, Cpu, Disk, Memory, Network, Node, PodRef, ProcessCount, Processes,
     RuntimeDisk, Size, Summary, Volume,
 };
 use crate::{
     cri::{ContainerUsage, PodUsage},
     pleg::PodView,
     resource::GroupUsage,
+    volume::VolumeUsage,
 };
 
 /// What was found out about the node.
@@ -39,6 +40,8 @@ pub(super) struct PodFacts {
     /// What logs take, by container.
     pub(super) logs: Vec<(String, Size)>,
     pub(super) volumes: Vec<VolumeFacts>,
+    /// What is behind claims, and on file systems of its own.
+    pub(super) claims: Vec<VolumeUsage>,
 }
 
 /// What was found out about a volume.
@@ -87,6 +90,17 @@ fn pod(facts: PodFacts, disk: Disk, layers: Disk, now: Timestamp) -> figure::Pod
     let sandbox = facts.view.sandboxes.first();
     let made =
         sandbox.and_then(|sandbox| Timestamp::from_nanosecond(sandbox.created_at.into()).ok());
+    let claims = facts.claims.into_iter().map(|usage| Volume {
+        name: usage.name,
+        claim: usage.claim.map(|name| ClaimRef {
+            name,
+            namespace: meta.namespace.clone().unwrap_or_default(),
+        }),
+        disk: Disk {
+            time: now,
+            ..usage.disk
+        },
+    });
     figure::Pod {
         pod_ref: PodRef {
             name: meta.name.clone().unwrap_or_default(),
@@ -113,7 +127,9 @@ fn pod(facts: PodFacts, disk: Disk, layers: Disk, now: Timestamp) -> figure::Pod
             .map(|volume| Volume {
                 disk: disk.taken(volume.size),
                 name: volume.name,
+                claim: None,
             })
+            .chain(claims)
             .collect(),
         ephemeral_storage: Some(disk.taken(taken)).filter(|_| taken != Size::default()),
         processes: facts

@@ -11,13 +11,17 @@ use std::{
     path::{Component, Path},
 };
 
-use super::{VolumeError, mount, payload::Files};
+use super::{VolumeError, ownership::Ownership, payload::Files};
 
 const DATA: &str = "..data";
 
 /// Makes the directory show exactly these files, which a group may own; does nothing when it does
 /// already.
-pub(super) fn write(dir: &Path, files: &Files, group: Option<u32>) -> Result<(), VolumeError> {
+pub(super) fn write(
+    dir: &Path,
+    files: &Files,
+    ownership: Option<Ownership>,
+) -> Result<(), VolumeError> {
     for path in files.keys() {
         let mut parts = Path::new(path).components();
         let is_inside = parts.clone().next().is_some()
@@ -31,24 +35,33 @@ pub(super) fn write(dir: &Path, files: &Files, group: Option<u32>) -> Result<(),
     if old.as_ref().is_some_and(|old| shows(&dir.join(old), files)) {
         return Ok(());
     }
-    mount::own(dir, group)?;
-    replace(dir, old.as_deref(), files, group)
+    give(dir, ownership)?;
+    replace(dir, files, ownership)
 }
 
-fn replace(
-    dir: &Path,
-    old: Option<&Path>,
-    files: &Files,
-    group: Option<u32>,
-) -> Result<(), VolumeError> {
+fn replace(dir: &Path, files: &Files, ownership: Option<Ownership>) -> Result<(), VolumeError> {
     let version = format!(
         "..{}",
         jiff::Timestamp::now().strftime("%Y_%m_%d_%H_%M_%S.%9f")
     );
-    fill(&dir.join(&version), files).map_err(VolumeError::at(dir))?;
+    let new = dir.join(&version);
+    let filled = fill(&new, files).map_err(VolumeError::at(dir));
     // Before anybody sees them.
-    mount::own(&dir.join(&version), group)?;
-    show(dir, &version, old, files).map_err(VolumeError::at(dir))
+    let given = filled.and_then(|()| give(&new, ownership));
+    let shown = given.and_then(|()| show(dir, &version, files).map_err(VolumeError::at(dir)));
+    if shown.is_err() && fs::read_link(dir.join(DATA)).ok().as_deref() != Some(Path::new(&version))
+    {
+        // A full disk shall not be filled further by trying again.
+        let _ = fs::remove_dir_all(&new);
+    }
+    shown
+}
+
+fn give(dir: &Path, ownership: Option<Ownership>) -> Result<(), VolumeError> {
+    match ownership {
+        Some(ownership) => ownership.to_read().apply(dir),
+        None => Ok(()),
+    }
 }
 
 /// Makes the directory of a version.
@@ -70,7 +83,7 @@ fn fill(new: &Path, files: &Files) -> io::Result<()> {
 }
 
 /// Puts a version in the place of the one before.
-fn show(dir: &Path, version: &str, old: Option<&Path>, files: &Files) -> io::Result<()> {
+fn show(dir: &Path, version: &str, files: &Files) -> io::Result<()> {
     let link = dir.join("..data_tmp");
     let _ = fs::remove_file(&link);
     symlink(version, &link)?;
@@ -87,16 +100,18 @@ fn show(dir: &Path, version: &str, old: Option<&Path>, files: &Files) -> io::Res
         }
     }
     for entry in fs::read_dir(dir)? {
-        let name = entry?.file_name();
+        let entry = entry?;
+        let name = entry.file_name();
         let name = name.to_string_lossy();
-        if !name.starts_with("..") && !visible.contains(&*name) {
-            fs::remove_file(dir.join(&*name))?;
+        // The version before, and what an agent that was killed left.
+        let is_old = name.starts_with("..") && entry.file_type()?.is_dir() && name != version;
+        if is_old {
+            fs::remove_dir_all(entry.path())?;
+        } else if !name.starts_with("..") && !visible.contains(&*name) {
+            fs::remove_file(entry.path())?;
         }
     }
-    match old {
-        Some(old) => fs::remove_dir_all(dir.join(old)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Whether a version's directory holds exactly these files.
@@ -162,6 +177,21 @@ mod tests {
         assert_eq!(shown(dir), ["c", "sub"]);
         assert_eq!(fs::read_to_string(dir.join("sub/b")).unwrap(), "3");
         assert!(!dir.join(first).exists());
+    }
+
+    #[test]
+    fn what_a_killed_agent_began_is_swept_and_what_fails_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        fs::create_dir(dir.join("..2020_begun")).unwrap();
+        write(dir, &files(&[("a", "1")]), None).unwrap();
+        assert!(!dir.join("..2020_begun").exists());
+        let count = || fs::read_dir(dir).unwrap().count();
+        let before = count();
+        // A file can't be a directory too.
+        assert!(write(dir, &files(&[("b", "1"), ("b/c", "2")]), None).is_err());
+        assert_eq!(count(), before);
+        assert_eq!(fs::read_to_string(dir.join("a")).unwrap(), "1");
     }
 
     #[test]

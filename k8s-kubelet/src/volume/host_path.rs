@@ -1,15 +1,10 @@
-//! `hostPath`: a path of the node, checked or made as its type says.
+//! `hostPath`, of a pod or of a persistent volume: a path of the node, checked or made as its type says.
 
-use std::{
-    fs,
-    os::unix::fs::FileTypeExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::FileTypeExt, path::Path};
 
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::Volume;
 
-use super::{Plugin, Setup, VolumeError, mount};
+use super::{MountedVolume, Plugin, Setup, VolumeError, mount, spec::Spec};
 
 pub(super) struct HostPath;
 
@@ -19,15 +14,19 @@ impl Plugin for HostPath {
         "kubernetes.io~host-path"
     }
 
-    fn serves(&self, volume: &Volume) -> bool {
-        volume.host_path.is_some()
+    fn serves(&self, spec: &Spec) -> bool {
+        spec.host_path().is_some()
     }
 
-    async fn set_up(&self, setup: &Setup<'_>) -> Result<PathBuf, VolumeError> {
-        let source = setup.volume.host_path.clone().unwrap_or_default();
-        let path = PathBuf::from(&source.path);
-        check(&path, source.type_.as_deref().unwrap_or_default())?;
-        Ok(path)
+    async fn set_up(&self, setup: &Setup<'_>) -> Result<MountedVolume, VolumeError> {
+        let source = setup.spec.host_path().cloned().unwrap_or_default();
+        let path = Path::new(&source.path);
+        check(path, source.type_.as_deref().unwrap_or_default())?;
+        // The node's own files stay as they are: no group, no labels.
+        Ok(MountedVolume {
+            is_managed: false,
+            ..MountedVolume::managed(path)
+        })
     }
 }
 

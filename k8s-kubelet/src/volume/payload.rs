@@ -80,7 +80,7 @@ pub(super) fn downward_api(
         let text = match (&item.field_ref, &item.resource_field_ref) {
             (Some(field), _) => field::of_pod(setup.pod, &field.field_path),
             (None, Some(resource)) => {
-                field::of_resources(setup.pod, resource, None, setup.allocatable)
+                field::of_resources(setup.pod, resource, None, setup.host.allocatable)
             }
             (None, None) => continue,
         };

@@ -1,14 +1,13 @@
 //! `projected`: several sources in one directory, following the API.
 
-use std::path::PathBuf;
-
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::{Volume, VolumeProjection};
+use k8s_openapi::api::core::v1::VolumeProjection;
 
 use super::{
-    Plugin, Setup, VolumeError, atomic, mount,
+    MountedVolume, Plugin, Setup, VolumeError, atomic, mount,
     payload::{self, File, Files, Selection},
-    token,
+    spec::Spec,
+    token, trust_bundle,
 };
 
 pub(super) struct Projected;
@@ -19,23 +18,23 @@ impl Plugin for Projected {
         "kubernetes.io~projected"
     }
 
-    fn serves(&self, volume: &Volume) -> bool {
-        volume.projected.is_some()
+    fn serves(&self, spec: &Spec) -> bool {
+        spec.volume.projected.is_some()
     }
 
     fn is_live(&self) -> bool {
         true
     }
 
-    async fn set_up(&self, setup: &Setup<'_>) -> Result<PathBuf, VolumeError> {
-        let source = setup.volume.projected.clone().unwrap_or_default();
+    async fn set_up(&self, setup: &Setup<'_>) -> Result<MountedVolume, VolumeError> {
+        let source = setup.spec.volume.projected.clone().unwrap_or_default();
         let mut files = Files::new();
         for part in source.sources.iter().flatten() {
             files.extend(project(setup, part, source.default_mode).await?);
         }
-        mount::memory_dir(setup.dir)?;
-        atomic::write(setup.dir, &files, setup.fs_group())?;
-        Ok(setup.dir.to_owned())
+        mount::memory_dir(setup.dir, setup.memory())?;
+        atomic::write(setup.dir, &files, setup.ownership())?;
+        Ok(MountedVolume::managed(setup.dir))
     }
 }
 
@@ -44,7 +43,7 @@ async fn project(
     part: &VolumeProjection,
     default_mode: Option<i32>,
 ) -> Result<Files, VolumeError> {
-    let (objects, namespace) = (setup.objects, setup.namespace());
+    let (objects, namespace) = (&setup.host.objects, setup.namespace());
     if let Some(source) = &part.config_map {
         let selection = Selection {
             items: source.items.as_deref(),
@@ -66,14 +65,19 @@ async fn project(
         return payload::downward_api(setup, items, default_mode);
     }
     if let Some(source) = &part.service_account_token {
-        let token = setup.tokens.get(setup.pod, source).await?;
+        let token = setup.host.tokens.get(setup.pod, source).await?;
         // Where it is known who is to read it, nobody else needs to.
         let owner = token::reader(setup.pod);
-        let mode = (owner.is_some() || setup.fs_group().is_some()).then_some(0o600);
+        let mode = (owner.is_some() || setup.ownership().is_some()).then_some(0o600);
         let file = File {
             owner,
             ..File::new(token.into_bytes(), mode, default_mode)
         };
+        return Ok(Files::from([(source.path.clone(), file)]));
+    }
+    if let Some(source) = &part.cluster_trust_bundle {
+        let text = trust_bundle::certificates(&setup.host.client, source).await?;
+        let file = File::new(text.into_bytes(), None, default_mode);
         return Ok(Files::from([(source.path.clone(), file)]));
     }
     Err(VolumeError::Invalid(

@@ -1,11 +1,7 @@
 //! `secret`: the keys of a secret as files in memory, following the API.
 
-use std::path::PathBuf;
-
+use super::{MountedVolume, Plugin, Setup, VolumeError, atomic, mount, payload, spec::Spec};
 use async_trait::async_trait;
-use k8s_openapi::api::core::v1::Volume;
-
-use super::{Plugin, Setup, VolumeError, atomic, mount, payload};
 
 pub(super) struct SecretVolume;
 
@@ -15,25 +11,26 @@ impl Plugin for SecretVolume {
         "kubernetes.io~secret"
     }
 
-    fn serves(&self, volume: &Volume) -> bool {
-        volume.secret.is_some()
+    fn serves(&self, spec: &Spec) -> bool {
+        spec.volume.secret.is_some()
     }
 
     fn is_live(&self) -> bool {
         true
     }
 
-    async fn set_up(&self, setup: &Setup<'_>) -> Result<PathBuf, VolumeError> {
-        let source = setup.volume.secret.clone().unwrap_or_default();
+    async fn set_up(&self, setup: &Setup<'_>) -> Result<MountedVolume, VolumeError> {
+        let source = setup.spec.volume.secret.clone().unwrap_or_default();
         let selection = payload::Selection {
             items: source.items.as_deref(),
             default_mode: source.default_mode,
             is_optional: source.optional == Some(true),
         };
         let name = source.secret_name.unwrap_or_default();
-        let files = payload::secret(setup.objects, setup.namespace(), &name, &selection).await?;
-        mount::memory_dir(setup.dir)?;
-        atomic::write(setup.dir, &files, setup.fs_group())?;
-        Ok(setup.dir.to_owned())
+        let files =
+            payload::secret(&setup.host.objects, setup.namespace(), &name, &selection).await?;
+        mount::memory_dir(setup.dir, setup.memory())?;
+        atomic::write(setup.dir, &files, setup.ownership())?;
+        Ok(MountedVolume::managed(setup.dir))
     }
 }

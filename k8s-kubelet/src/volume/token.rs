@@ -63,6 +63,18 @@ impl Tokens {
         pod: &Pod,
         source: &ServiceAccountTokenProjection,
     ) -> Result<String, SourceError> {
+        let (audience, expiration) = (source.audience.clone(), source.expiration_seconds);
+        let (text, _) = self.lasting(pod, audience, expiration).await?;
+        Ok(text)
+    }
+
+    /// The same for an audience, with the time of its end.
+    pub async fn lasting(
+        &self,
+        pod: &Pod,
+        audience: Option<String>,
+        expiration: Option<i64>,
+    ) -> Result<(String, Timestamp), SourceError> {
         let account = pod
             .spec
             .as_ref()
@@ -70,26 +82,26 @@ impl Tokens {
         let key = Key {
             pod_uid: pod.metadata.uid.clone().unwrap_or_default(),
             account: account.unwrap_or_else(|| "default".into()),
-            audience: source.audience.clone().filter(|text| !text.is_empty()),
-            expiration: source.expiration_seconds.unwrap_or(EXPIRATION),
+            audience: audience.filter(|text| !text.is_empty()),
+            expiration: expiration.unwrap_or(EXPIRATION),
         };
         let now = self.clock.now();
         let known = self.kept().get(&key).cloned();
         if let Some(token) = known.as_ref().filter(|token| !token.is_due(now)) {
-            return Ok(token.text.clone());
+            return Ok((token.text.clone(), token.expires));
         }
         match (self.ask(pod, &key).await, known) {
             (Ok(token), _) => {
-                let text = token.text.clone();
+                let answer = (token.text.clone(), token.expires);
                 let mut kept = self.kept();
                 // Those of pods that are gone end here.
                 kept.retain(|_, token| now < token.expires);
                 kept.insert(key, token);
-                Ok(text)
+                Ok(answer)
             }
             (Err(error), Some(token)) if now < token.expires => {
                 tracing::warn!(%error, pod = pod.metadata.name, "a token that is due stays for now");
-                Ok(token.text)
+                Ok((token.text, token.expires))
             }
             (Err(error), _) => Err(error),
         }

@@ -15,6 +15,7 @@ mod storage;
 mod stream;
 mod tour;
 mod two_nodes;
+mod volumes;
 
 use anyhow::Result;
 
@@ -40,4 +41,5 @@ pub(crate) const ALL: &[Scenario] = &[
     ("clients", clients::run),
     ("two-nodes", two_nodes::run),
     ("node-faults", node_faults::run),
+    ("volumes", volumes::run),
 ];

@@ -43,6 +43,7 @@ pub(super) const NODE: &[Rule] = &[
         CERTIFICATES,
         &["certificatesigningrequests"],
     ),
+    may(READ, CERTIFICATES, &["clustertrustbundles"]),
     may(
         &["get", "create", "update", "patch", "delete"],
         COORDINATION,

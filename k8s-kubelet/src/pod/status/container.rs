@@ -33,7 +33,7 @@ impl Builder<'_> {
             name: name.clone(),
             image: container.image.clone().unwrap_or_default(),
             started: Some(false),
-            volume_mounts: volume_mounts(container),
+            volume_mounts: volume_mounts(container, self.facts.can_recursive_read_only),
             ..ContainerStatus::default()
         };
         match self.facts.view.latest(name) {
@@ -223,14 +223,41 @@ fn waiting(reason: &str) -> State {
     }
 }
 
-fn volume_mounts(container: &Spec) -> Option<Vec<VolumeMountStatus>> {
+fn volume_mounts(container: &Spec, can_be_deep: bool) -> Option<Vec<VolumeMountStatus>> {
     let mounts = container.volume_mounts.as_ref()?;
+    let protection = |wanted: Option<&str>| match wanted {
+        Some("Enabled" | "IfPossible") if can_be_deep => "Enabled",
+        _ => "Disabled",
+    };
     let status = mounts.iter().map(|mount| VolumeMountStatus {
         name: mount.name.clone(),
         mount_path: mount.mount_path.clone(),
         read_only: mount.read_only,
-        recursive_read_only: (mount.read_only == Some(true)).then(|| "Disabled".to_owned()),
+        recursive_read_only: (mount.read_only == Some(true))
+            .then(|| protection(mount.recursive_read_only.as_deref()).to_owned()),
         ..VolumeMountStatus::default()
     });
     Some(status.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_protects_a_mount_is_told_as_it_is() {
+        let told = |wanted: Option<&str>, can_be_deep| {
+            let mount = json!({"name": "v", "mountPath": "/v", "readOnly": true, "recursiveReadOnly": wanted});
+            let container = json!({"name": "c", "volumeMounts": [mount]});
+            let container = serde_json::from_value(container).unwrap();
+            let mut mounts = volume_mounts(&container, can_be_deep).unwrap();
+            mounts.remove(0).recursive_read_only.unwrap()
+        };
+        assert_eq!(told(Some("IfPossible"), true), "Enabled");
+        assert_eq!(told(Some("IfPossible"), false), "Disabled");
+        assert_eq!(told(Some("Disabled"), true), "Disabled");
+        assert_eq!(told(None, true), "Disabled");
+    }
 }

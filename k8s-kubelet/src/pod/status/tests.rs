@@ -98,6 +98,7 @@ impl World {
             disruption: None,
             host_ips: &["192.168.0.1".into()],
             runtime: "containerd",
+            can_recursive_read_only: true,
             is_ending: self.is_ending,
             failure: None,
             now: time(1000),

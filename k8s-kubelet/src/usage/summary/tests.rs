@@ -81,6 +81,7 @@ fn facts(group: Option<GroupUsage>) -> PodFacts {
         is_on_disk,
     };
     PodFacts {
+        claims: Vec::new(),
         pod: Arc::new(serde_json::from_value(pod).unwrap()),
         used: PodUsage {
             uid: "u".into(),
