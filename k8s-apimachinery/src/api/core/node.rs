@@ -133,18 +133,16 @@ fn check_config_source(source: &Field, is_status: bool) {
             _ => {}
         }
     }
-    let faults: [(&str, fn(&str) -> Vec<String>); 3] = [
-        ("namespace", name::dns1123_label),
-        ("name", name::dns1123_subdomain),
-        ("kubeletConfigKey", config_map::key_faults),
-    ];
-    for (name, faults) in faults {
+    let check = |name: &str, faults: fn(&str) -> Vec<String>| {
         let field = map.get(name);
         match field.is_empty() {
             true => field.required(format!("{name} must be set")),
             false => field.invalid_for(faults(field.str())),
         }
-    }
+    };
+    check("namespace", name::dns1123_label);
+    check("name", name::dns1123_subdomain);
+    check("kubeletConfigKey", config_map::key_faults);
 }
 
 fn check_taints(taints: &Field) {

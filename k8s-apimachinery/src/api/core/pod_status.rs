@@ -169,7 +169,7 @@ mod tests {
     #[track_caller]
     fn check_change(spec: Value, old: Value, new: Value, want: &[&str]) {
         let pod = |status: Value| named(json!({"spec": spec, "status": status}));
-        let faults = collect_update(&pod(new), &pod(old), |new, old| check(new, old));
+        let faults = collect_update(&pod(new), &pod(old), check);
         let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
         assert_eq!(texts, want);
     }
@@ -251,7 +251,7 @@ mod tests {
         let faults = collect_update(
             &named(json!({"status": status("Guaranteed", "-")})),
             &named(json!({"status": status("Burstable", "Ready")})),
-            |new, old| check(new, old),
+            check,
         );
         let fields: Vec<_> = faults.iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(fields, ["metadata.conditions[0].Type", "status.qosClass"]);

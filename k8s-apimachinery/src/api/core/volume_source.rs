@@ -72,8 +72,9 @@ pub(super) fn check(sort: &str, source: &Field, holder: Holder) {
         }
         "iscsi" => check_iscsi(source, holder),
         "local" => {
-            if source.get("path").must_be_set() {
-                check_no_way_up(&source.get("path"));
+            let path = source.get("path");
+            if path.must_be_set() {
+                check_no_way_up(&path);
             }
         }
         "nfs" => {

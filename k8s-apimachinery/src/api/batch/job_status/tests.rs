@@ -7,7 +7,7 @@ use crate::api::testing::named;
 #[track_caller]
 fn check_change(spec: Value, old: Value, new: Value, want: &[&str]) {
     let job = |status: Value| named(json!({"spec": spec, "status": status}));
-    let faults = collect_update(&job(new), &job(old), |new, old| check(new, old));
+    let faults = collect_update(&job(new), &job(old), check);
     let texts: Vec<_> = faults.iter().map(ToString::to_string).collect();
     assert_eq!(texts, want);
 }
