@@ -21,7 +21,7 @@ use crate::{
     identity,
     layout::Layout,
     network,
-    node::route,
+    node::{containerd::PAUSE, route},
 };
 
 /// The port of a node's agent, where it is free.
@@ -42,6 +42,7 @@ pub(crate) fn config(args: &Args, layout: &Layout, advertise: Ipv4Addr) -> NodeC
     let levels = levels.map(|level| (level.signal, level.value));
     config.eviction.hard.extend(levels);
     config.image_collection.high_threshold_percent = 100;
+    config.image_collection.pinned.insert(PAUSE.into());
     config
 }
 
