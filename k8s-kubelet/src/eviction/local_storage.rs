@@ -93,6 +93,7 @@ mod tests {
         usage.volumes.push(Volume {
             name: "v".into(),
             disk,
+            claim: None,
         });
         assert_eq!(excess(&pod, &usage, is_split).as_deref(), expected);
         let is_unlimited = limits == json!({}) && volume == json!({});

@@ -44,9 +44,9 @@ fn scratch(cluster: &Cluster) -> Result<()> {
     let main = &mut pod["spec"]["containers"][0];
     main["resources"] = json!({"limits": {"memory": "64Mi"}});
     second["resources"] = main["resources"].clone();
-    pod["spec"]["containers"]
-        .as_array_mut()
-        .map(|all| all.push(second));
+    if let Some(all) = pod["spec"]["containers"].as_array_mut() {
+        all.push(second);
+    }
     cluster.start_pod(&pod)?;
     cluster.inside("scratch", "echo shared > /disk/note")?;
     let seen = cluster.sh("kubectl exec scratch -c second -- /kuard cat /disk/note")?;

@@ -44,9 +44,9 @@ fn parts(cluster: &Cluster, scene: &Scene) -> Result<()> {
         ],
     );
     let name = json!({"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
-    pod_with["spec"]["containers"][0]["env"]
-        .as_array_mut()
-        .map(|env| env.push(name));
+    if let Some(env) = pod_with["spec"]["containers"][0]["env"].as_array_mut() {
+        env.push(name);
+    }
     cluster.start_pod(&pod_with)?;
     let printed = cluster.inside("parts", "echo 1 > /part/x; echo 2 > /named/y; cat /a.txt")?;
     ensure!(printed == "one", "{printed}");
