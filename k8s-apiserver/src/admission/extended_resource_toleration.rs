@@ -77,7 +77,7 @@ mod tests {
         let device = json!({ "key": "example.com/gpu", "operator": "Exists" });
         let limits = json!({ "example.com/gpu": "1", "cpu": "1" });
         let found = tolerated(limits.clone(), json!([])).await;
-        assert_eq!(found, [device.clone()]);
+        assert_eq!(found, std::slice::from_ref(&device));
         let found = tolerated(limits, json!([device])).await;
         assert_eq!(found, [device]);
         let found = tolerated(json!({ "cpu": "1", "memory": "1Gi" }), json!([])).await;
