@@ -4,6 +4,7 @@ use std::{
     fs,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use anyhow::{Result, ensure};
@@ -77,6 +78,8 @@ fn parts(cluster: &Cluster, scene: &Scene) -> Result<()> {
     Ok(())
 }
 
+const PODS: [&str; 3] = ["raced-0", "raced-1", "raced-2"];
+
 /// A directory of the pod's that is a link to the outside every other moment: the container sees the directory or doesn't
 /// start, and nothing is made outside.
 fn swapped(cluster: &Cluster, scene: &Scene) -> Result<()> {
@@ -87,38 +90,43 @@ fn swapped(cluster: &Cluster, scene: &Scene) -> Result<()> {
     std::os::unix::fs::symlink(&outside, at("link"))?;
     fs::write(format!("{outside}/secret"), "x")?;
     let is_over = AtomicBool::new(false);
+    let swap = || renameat_with(CWD, at("real"), CWD, at("link"), RenameFlags::EXCHANGE);
     std::thread::scope(|scope| {
         let swapper = scope.spawn(|| -> Result<()> {
             while !is_over.load(Ordering::Relaxed) {
-                renameat_with(CWD, at("real"), CWD, at("link"), RenameFlags::EXCHANGE)?;
+                swap()?;
             }
             Ok(())
         });
-        let raced = (|| {
-            for round in 0..3 {
-                let name = format!("raced-{round}");
-                let host = json!({"hostPath": {"path": volume}});
-                let whole = json!({"mountPath": "/whole", "subPath": "real"});
-                let made = json!({"mountPath": "/made", "subPath": format!("real/made-{round}")});
-                cluster.start_pod(&pod(
-                    &name,
-                    &[("host", host, whole), ("host", json!(null), made)],
-                ))?;
-                let seen = cluster.inside(&name, "ls /whole")?;
-                ensure!(
-                    seen.contains("inside") && !seen.contains("secret"),
-                    "{seen}"
-                );
-                cluster.end_pod(&name)?;
-            }
-            Ok(())
-        })();
+        let begun = PODS.iter().try_for_each(|name| {
+            let host = json!({"hostPath": {"path": volume}});
+            let whole = json!({"mountPath": "/whole", "subPath": "real"});
+            let made = json!({"mountPath": "/made", "subPath": format!("real/of-{name}")});
+            cluster.apply(&pod(
+                name,
+                &[("host", host, whole), ("host", json!(null), made)],
+            ))
+        });
+        // They are tried again and again meanwhile, some with success.
+        std::thread::sleep(Duration::from_secs(5));
         is_over.store(true, Ordering::Relaxed);
-        let swapped = swapper
-            .join()
-            .map_err(|_| anyhow::anyhow!("the swapper panicked"));
-        raced.and(swapped.and_then(|swapped| swapped))
+        let swapped = swapper.join();
+        begun.and(swapped.map_err(|_| anyhow::anyhow!("the swapper panicked"))?)
     })?;
+    if at("real").is_symlink() {
+        swap()?;
+    }
+    for name in PODS {
+        cluster.sh(&format!(
+            "kubectl wait --for=condition=Ready pod/{name} --timeout=60s"
+        ))?;
+        let seen = cluster.inside(name, "ls /whole")?;
+        ensure!(
+            seen.contains("inside") && !seen.contains("secret"),
+            "{seen}"
+        );
+        cluster.end_pod(name)?;
+    }
     let outside: Vec<_> = fs::read_dir(&outside)?
         .flatten()
         .map(|entry| entry.file_name())
