@@ -179,7 +179,7 @@ fn attached(cluster: &Cluster, scene: &Scene, driver: &Driver) -> Result<()> {
         );
         Ok(())
     })?;
-    attach(cluster, scene, "disk", "vol-1")?;
+    attach(cluster, scene, "vol-1")?;
     cluster
         .sh("kubectl wait --for=condition=Ready pod/user --timeout=60s")
         .with_context(|| cluster.sh("kubectl describe pod user").unwrap_or_default())?;
@@ -228,25 +228,23 @@ fn attached(cluster: &Cluster, scene: &Scene, driver: &Driver) -> Result<()> {
     Ok(())
 }
 
-/// What an attacher writes; the object's name is the sum of what it is about.
-fn attach(cluster: &Cluster, scene: &Scene, volume: &str, handle: &str) -> Result<()> {
+/// What an attacher writes, once a controller asks it to; the object's name is the sum of what it is about.
+fn attach(cluster: &Cluster, scene: &Scene, handle: &str) -> Result<()> {
+    let node = &scene.node;
     let sum = cluster.sh(&format!(
-        "printf '{handle}{NAME}{}' | sha256sum | cut -d' ' -f1",
-        scene.node
+        "printf '{handle}{NAME}{node}' | sha256sum | cut -d' ' -f1"
     ))?;
     let name = format!("csi-{}", sum.trim());
-    cluster.apply(&json!({
-        "apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment", "metadata": {"name": name},
-        "spec": {"attacher": NAME, "nodeName": scene.node, "source": {"persistentVolumeName": volume}},
-    }))?;
     let attached = json!({"status": {"attached": true, "attachmentMetadata": {"device": "d1"}}});
-    patch(
-        cluster,
-        "volumeattachment",
-        &name,
-        "--subresource=status",
-        &attached,
-    )
+    eventually("the volume is to be attached", PATIENCE, || {
+        patch(
+            cluster,
+            "volumeattachment",
+            &name,
+            "--subresource=status",
+            &attached,
+        )
+    })
 }
 
 /// A larger volume is told to the driver, then the claim.
@@ -364,12 +362,13 @@ fn ephemeral(cluster: &Cluster, scene: &Scene) -> Result<()> {
 fn block(cluster: &Cluster, scene: &Scene) -> Result<()> {
     let volume = json!({"volumeMode": "Block", "csi": {"driver": NAME, "volumeHandle": "raw-1"}});
     bind(cluster, "rawdisk", volume, "ReadWriteOnce")?;
-    attach(cluster, scene, "rawdisk", "raw-1")?;
     let device = json!({"devicePath": "/dev/raw-disk"});
-    cluster.start_pod(&placed(
+    cluster.apply(&placed(
         scene,
         pod("rawuser", &[("data", claimed("rawdisk"), device)]),
     ))?;
+    attach(cluster, scene, "raw-1")?;
+    cluster.sh("kubectl wait --for=condition=Ready pod/rawuser --timeout=60s")?;
     cluster.inside(
         "rawuser",
         "test -b /dev/raw-disk && printf block | dd of=/dev/raw-disk conv=fsync 2>/dev/null",
