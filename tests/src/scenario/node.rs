@@ -160,25 +160,37 @@ fn memory_in_use_is_not_taken_away(cluster: &Cluster) -> Result<()> {
     until_resized(cluster, "web", "150m", "96Mi")
 }
 
-/// What a pod has been promised is not forgotten: a wish that came while the agent was away is still one.
+/// What a pod has been promised is not forgotten: a wish that came while the agent was away is still one. More than the
+/// node has is refused at once; all that it has, beside a neighbour, is waited for.
 fn a_wish_outlives_the_agent(cluster: &mut Cluster) -> Result<()> {
     let id = told(cluster, "web", "containerID")?;
-    resize(cluster, "web", "1000", "96Mi")?;
-    let is_infeasible = |cluster: &Cluster| {
+    let refused = resize(cluster, "web", "1000", "96Mi").map_err(|error| error.to_string());
+    let why =
+        "Node didn't have enough allocatable resources: cpu, requested: 1000060, allocatable: ";
+    ensure!(
+        refused.as_ref().is_err_and(|said| said.contains(why)),
+        "{refused:?}"
+    );
+    cluster.sh("kubectl wait --for=condition=Ready pod/neighbour --timeout=60s")?;
+    let all = cluster.sh("kubectl get nodes -o jsonpath='{.items[0].status.allocatable.cpu}'")?;
+    let all: u64 = match all.strip_suffix('m') {
+        Some(milli) => milli.parse()?,
+        None => all.parse::<u64>()? * 1000,
+    };
+    resize(cluster, "web", &format!("{}m", all - 60), "96Mi")?;
+    let is_waiting = |cluster: &Cluster| {
         let reason = condition(cluster, "PodResizePending", "reason")?;
         let message = condition(cluster, "PodResizePending", "message")?;
-        ensure!(reason == "Infeasible", "{reason}: {message}");
-        let start = "Node didn't have enough capacity: cpu, requested: 1000060, capacity: ";
-        ensure!(message.starts_with(start), "{message}");
+        ensure!(reason == "Deferred", "{reason}: {message}");
+        let start = format!("Node didn't have enough resource: cpu, requested: {all}, used: ");
+        ensure!(message.starts_with(&start), "{message}");
         Ok(())
     };
-    eventually("the node is too small", PATIENCE, || is_infeasible(cluster))?;
+    eventually("there is no room", PATIENCE, || is_waiting(cluster))?;
     cluster.kill()?;
     cluster.resume()?;
     cluster.sh("kubectl label pod sized seen=again")?;
-    eventually("the node is still too small", PATIENCE, || {
-        is_infeasible(cluster)
-    })?;
+    eventually("there is still no room", PATIENCE, || is_waiting(cluster))?;
     ensure!(told(cluster, "web", "containerID")? == id);
     ensure!(told(cluster, "web", "allocatedResources.cpu")? == "150m");
     ensure!(inside(cluster)?.1 == "15000");
