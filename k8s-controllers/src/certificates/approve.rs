@@ -122,7 +122,8 @@ async fn is_allowed(
     Ok(answer.status.is_some_and(|status| status.allowed))
 }
 
-async fn approve(
+/// Approves a request, saying why.
+pub(super) async fn approve(
     ctx: &Context,
     csr: &Arc<CertificateSigningRequest>,
     message: &str,

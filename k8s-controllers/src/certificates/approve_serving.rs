@@ -6,23 +6,19 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use k8s_openapi::{
-    api::{
-        certificates::v1::{
-            CertificateSigningRequest, CertificateSigningRequestCondition,
-            CertificateSigningRequestSpec,
-        },
-        core::v1::Node,
-    },
-    apimachinery::pkg::apis::meta::v1::Time,
+use k8s_openapi::api::{
+    certificates::v1::{CertificateSigningRequest, CertificateSigningRequestSpec},
+    core::v1::Node,
 };
 use k8s_runtime::{Action, Context, Controller, Key, Store};
-use kube::{Api, api::PostParams};
 
-use super::{KUBELET_SERVING, certificate, condition, request::Request};
+use super::{KUBELET_SERVING, approve::approve, certificate, condition, request::Request};
 
 /// The service account in `kube-system` that this acts as.
 pub const ACCOUNT: &str = "kubelet-serving-approver";
+
+/// What an approval says.
+const MESSAGE: &str = "Auto approving kubelet serving certificate for the node's addresses.";
 
 /// When to look again at a request whose node has not said yet where it is.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -60,7 +56,7 @@ async fn reconcile(
     };
     let node = nodes.get(&Key::cluster(&name));
     match node.is_some_and(|node| is_there(&node, &name, &request)) {
-        true => approve(ctx, &csr).await.map(|()| Action::Done),
+        true => approve(ctx, &csr, MESSAGE).await.map(|()| Action::Done),
         false => Ok(Action::After(AGAIN)),
     }
 }
@@ -91,28 +87,6 @@ fn is_there(node: &Node, name: &str, request: &Request) -> bool {
     let mut names = request.dns.iter().map(String::as_str);
     names.all(|each| each == name || known.contains(&each))
         && request.addresses.iter().all(is_known)
-}
-
-async fn approve(ctx: &Context, csr: &Arc<CertificateSigningRequest>) -> Result<(), kube::Error> {
-    let mut approved = CertificateSigningRequest::clone(csr);
-    let status = approved.status.get_or_insert_default();
-    let conditions = status.conditions.get_or_insert_default();
-    conditions.push(CertificateSigningRequestCondition {
-        type_: "Approved".into(),
-        status: "True".into(),
-        reason: Some("AutoApproved".into()),
-        message: Some(
-            "Auto approving kubelet serving certificate for the node's addresses.".into(),
-        ),
-        last_update_time: Some(Time(ctx.clock.now())),
-        ..CertificateSigningRequestCondition::default()
-    });
-    let name = approved.metadata.name.clone().unwrap_or_default();
-    let api: Api<CertificateSigningRequest> = Api::all(ctx.client.clone());
-    let params = PostParams::default();
-    api.replace_subresource("approval", &name, &params, &approved)
-        .await
-        .map(drop)
 }
 
 #[cfg(test)]
